@@ -1,0 +1,68 @@
+/**
+ * Where this machine keeps a Chromium for the browser tests.
+ *
+ * Plain JavaScript without dependencies: `npm test` asks before anything is installed, and the
+ * test configuration asks again.
+ */
+
+import { existsSync, realpathSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+
+const SYSTEM_PATHS = [
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/usr/bin/google-chrome-stable',
+  '/snap/bin/chromium',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+  '/Applications/Chromium.app/Contents/MacOS/Chromium',
+];
+
+/** Where distributions put the browser's own files, when the path above is only a launch script. */
+const SYSTEM_FOLDERS = [
+  '/usr/lib/chromium',
+  '/usr/lib/chromium-browser',
+  '/opt/google/chrome',
+  '/usr/lib64/chromium-browser',
+];
+
+/**
+ * The path of a Chromium: `CHROMIUM_PATH`, a system one, or the one that Playwright downloaded.
+ *
+ * @returns {string | undefined} Nothing, when there is none.
+ */
+export function findChromium() {
+  const asked = process.env['CHROMIUM_PATH'];
+  if (asked !== undefined && asked !== '') {
+    if (!existsSync(asked)) throw new Error(`CHROMIUM_PATH names ${asked}, which does not exist`);
+    return asked;
+  }
+  return SYSTEM_PATHS.find((path) => existsSync(path)) ?? playwrightChromium();
+}
+
+/**
+ * The Vulkan driver description of SwiftShader, a CPU renderer that Chromium ships beside itself.
+ *
+ * @param {string | undefined} chromium The path that {@link findChromium} gave.
+ * @returns {string | undefined} Nothing, when this Chromium comes without it.
+ */
+export function findSwiftShader(chromium) {
+  const folders = [...SYSTEM_FOLDERS];
+  if (chromium !== undefined) folders.unshift(dirname(realpathSync(chromium)));
+  return folders
+    .map((folder) => join(folder, 'vk_swiftshader_icd.json'))
+    .find((path) => existsSync(path));
+}
+
+/** @returns {string | undefined} */
+function playwrightChromium() {
+  try {
+    const { chromium } = createRequire(import.meta.url)('playwright');
+    /** @type {string} */
+    const path = chromium.executablePath();
+    return existsSync(path) ? path : undefined;
+  } catch {
+    return undefined; // Playwright itself is not installed yet.
+  }
+}

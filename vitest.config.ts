@@ -1,0 +1,86 @@
+/**
+ * Three projects of tests, by what they need:
+ *
+ * - `node`: pure code, in Node.
+ * - `node-webgpu`: the engine in Node, with Dawn's WebGPU on SwiftShader, a CPU renderer.
+ * - `browser`: the engine in a headless Chromium, with WebGPU on SwiftShader too.
+ *
+ * SwiftShader has no `shader-f16` and is slow, hence small models and long timeouts.
+ */
+
+import { playwright } from '@vitest/browser-playwright';
+import { defineConfig } from 'vitest/config';
+import { findChromium, findSwiftShader } from './tools/find-chromium.mjs';
+import { isolationHeaders } from './tools/isolation-headers.ts';
+
+const chromium = findChromium();
+const swiftShader = findSwiftShader(chromium);
+
+const chromiumFlags = [
+  '--enable-unsafe-webgpu',
+  '--use-webgpu-adapter=swiftshader',
+  '--enable-features=Vulkan',
+  '--use-vulkan=swiftshader',
+  '--no-sandbox',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+const minutes = 60_000;
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'node',
+          environment: 'node',
+          include: ['test/unit/**/*.test.ts'],
+          testTimeout: 1 * minutes,
+          hookTimeout: 1 * minutes,
+        },
+      },
+      {
+        test: {
+          name: 'node-webgpu',
+          environment: 'node',
+          include: ['test/node-webgpu/**/*.test.ts'],
+          pool: 'forks',
+          // Optimising onnxruntime's WebAssembly takes V8 most of a minute; its baseline compiler
+          // takes a second, and the work is on the GPU anyway.
+          execArgv: ['--liftoff-only'],
+          // One device at a time: SwiftShader already uses every core.
+          fileParallelism: false,
+          env: swiftShader === undefined ? {} : { VK_ICD_FILENAMES: swiftShader },
+          testTimeout: 10 * minutes,
+          hookTimeout: 10 * minutes,
+        },
+      },
+      {
+        server: { headers: isolationHeaders },
+        optimizeDeps: { exclude: ['onnxruntime-web'] },
+        test: {
+          name: 'browser',
+          include: ['test/browser/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 10 * minutes,
+          hookTimeout: 10 * minutes,
+          browser: {
+            enabled: true,
+            headless: true,
+            ui: false,
+            screenshotFailures: false,
+            provider: playwright({
+              launchOptions: {
+                args: chromiumFlags,
+                ...(chromium === undefined ? {} : { executablePath: chromium }),
+              },
+            }),
+            instances: [{ browser: 'chromium' }],
+          },
+        },
+      },
+    ],
+  },
+});
