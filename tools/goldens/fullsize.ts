@@ -56,7 +56,7 @@ export function inputTensor(input: FullsizeInput): GoldenTensor {
     const { generated, shape, e } = input;
     return { shape: [...shape], data: generatedArray(generated, elementCount(shape), e) };
   }
-  const values = 'values' in input ? input.values : input;
+  const values = 'length' in input ? input : input.values; // a list has a method `values`
   return { shape: [1, values.length], data: Float32Array.from(values) };
 }
 
