@@ -10,11 +10,11 @@
 
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
-import { findChromium, findSwiftShader } from './tools/find-chromium.mjs';
+import { softwareVulkanEnv } from './test/support/vulkan-env.ts';
+import { findChromium } from './tools/find-chromium.mjs';
 import { isolationHeaders } from './tools/isolation-headers.ts';
 
 const chromium = findChromium();
-const swiftShader = findSwiftShader(chromium);
 
 const chromiumFlags = [
   '--enable-unsafe-webgpu',
@@ -27,7 +27,7 @@ const chromiumFlags = [
   '--disable-sync',
 ];
 
-const minutes = 60_000;
+const minute = 60_000;
 
 export default defineConfig({
   test: {
@@ -37,8 +37,8 @@ export default defineConfig({
           name: 'node',
           environment: 'node',
           include: ['test/unit/**/*.test.ts'],
-          testTimeout: 1 * minutes,
-          hookTimeout: 1 * minutes,
+          testTimeout: minute,
+          hookTimeout: minute,
         },
       },
       {
@@ -52,9 +52,9 @@ export default defineConfig({
           execArgv: ['--liftoff-only'],
           // One device at a time: SwiftShader already uses every core.
           fileParallelism: false,
-          env: swiftShader === undefined ? {} : { VK_ICD_FILENAMES: swiftShader },
-          testTimeout: 10 * minutes,
-          hookTimeout: 10 * minutes,
+          env: softwareVulkanEnv(),
+          testTimeout: 10 * minute,
+          hookTimeout: 10 * minute,
         },
       },
       {
@@ -64,8 +64,8 @@ export default defineConfig({
           name: 'browser',
           include: ['test/browser/**/*.test.ts'],
           fileParallelism: false,
-          testTimeout: 10 * minutes,
-          hookTimeout: 10 * minutes,
+          testTimeout: 10 * minute,
+          hookTimeout: 10 * minute,
           browser: {
             enabled: true,
             headless: true,

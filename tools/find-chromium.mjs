@@ -5,9 +5,8 @@
  * test configuration asks again.
  */
 
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 
 const SYSTEM_PATHS = [
   '/usr/bin/chromium',
@@ -17,14 +16,6 @@ const SYSTEM_PATHS = [
   '/snap/bin/chromium',
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
   '/Applications/Chromium.app/Contents/MacOS/Chromium',
-];
-
-/** Where distributions put the browser's own files, when the path above is only a launch script. */
-const SYSTEM_FOLDERS = [
-  '/usr/lib/chromium',
-  '/usr/lib/chromium-browser',
-  '/opt/google/chrome',
-  '/usr/lib64/chromium-browser',
 ];
 
 /**
@@ -39,20 +30,6 @@ export function findChromium() {
     return asked;
   }
   return SYSTEM_PATHS.find((path) => existsSync(path)) ?? playwrightChromium();
-}
-
-/**
- * The Vulkan driver description of SwiftShader, a CPU renderer that Chromium ships beside itself.
- *
- * @param {string | undefined} chromium The path that {@link findChromium} gave.
- * @returns {string | undefined} Nothing, when this Chromium comes without it.
- */
-export function findSwiftShader(chromium) {
-  const folders = [...SYSTEM_FOLDERS];
-  if (chromium !== undefined) folders.unshift(dirname(realpathSync(chromium)));
-  return folders
-    .map((folder) => join(folder, 'vk_swiftshader_icd.json'))
-    .find((path) => existsSync(path));
 }
 
 /** @returns {string | undefined} */

@@ -37,7 +37,10 @@ async function bundledSize(entry: string): Promise<number> {
     external: ['node:*', 'module', 'worker_threads'],
     logLevel: 'warning',
   });
-  return result.outputFiles.reduce((sum, { contents }) => sum + gzipSync(contents, { level: 9 }).length, 0);
+  return result.outputFiles.reduce(
+    (sum, { contents }) => sum + gzipSync(contents, { level: 9 }).length,
+    0,
+  );
 }
 
 function kilobytes(bytes: number): string {

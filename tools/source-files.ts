@@ -5,7 +5,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Every script under `folders`, as paths relative to the repository root, sorted. */
+/** Every script under `folders`, as paths with forward slashes relative to the repository root. */
 export function sourceFiles(folders: readonly string[]): string[] {
   return folders.flatMap(scriptsIn).sort();
 }
@@ -18,5 +18,7 @@ function scriptsIn(folder: string): string[] {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
   }
-  return names.filter((name) => /\.(ts|mts|js|mjs)$/.test(name)).map((name) => join(folder, name));
+  return names
+    .filter((name) => /\.(ts|mts|js|mjs)$/.test(name))
+    .map((name) => join(folder, name).replaceAll('\\', '/'));
 }

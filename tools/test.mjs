@@ -37,7 +37,8 @@ function prepare() {
   const staleness = dependencyStaleness();
   if (staleness !== undefined) {
     console.log(`Installing dependencies: ${staleness}.`);
-    if (run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund']) !== 0) return 'npm ci failed.';
+    if (run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund']) !== 0)
+      return 'npm ci failed.';
   }
   let chromium = findChromium();
   if (chromium === undefined) {
