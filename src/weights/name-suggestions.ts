@@ -25,16 +25,21 @@ function segmentDistance(a: string, b: string): number {
   return isNumbers ? 0.5 : 1 - (0.8 * (front + back)) / longer;
 }
 
-/** Weighted edit distance of two paths given as segments; inserting or deleting a segment costs 0.75. */
+/** What a segment too many or too few costs: a forgotten prefix or index is a likely mistake. */
+const SKIP = 0.5;
+
+/** Segments of a path that are looked at, so that a hostile name cannot cost quadratic time. */
+const MAX_SEGMENTS = 32;
+
+/** Weighted edit distance of two paths given as segments. */
 function pathDistance(a: readonly string[], b: readonly string[]): number {
-  const skip = 0.75;
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j * skip);
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j * SKIP);
   for (const [i, segment] of a.entries()) {
-    const next = [(i + 1) * skip];
+    const next = [(i + 1) * SKIP];
     for (const [j, other] of b.entries()) {
       const replaced = (row[j] ?? 0) + segmentDistance(segment, other);
-      const deleted = (row[j + 1] ?? 0) + skip;
-      const inserted = (next[j] ?? 0) + skip;
+      const deleted = (row[j + 1] ?? 0) + SKIP;
+      const inserted = (next[j] ?? 0) + SKIP;
       next.push(Math.min(replaced, deleted, inserted));
     }
     row = next;
@@ -44,10 +49,10 @@ function pathDistance(a: readonly string[], b: readonly string[]): number {
 
 /** The `count` candidates nearest to `name`, best first; equally near ones in their given order. */
 export function nearestNames(name: string, candidates: Iterable<string>, count = 5): string[] {
-  const segments = name.split('.');
+  const segments = name.split('.', MAX_SEGMENTS);
   return Array.from(candidates, (candidate) => ({
     candidate,
-    distance: pathDistance(segments, candidate.split('.')),
+    distance: pathDistance(segments, candidate.split('.', MAX_SEGMENTS)),
   }))
     .sort((a, b) => a.distance - b.distance)
     .slice(0, count)

@@ -7,6 +7,7 @@
  */
 
 import { EngineError } from '../errors.ts';
+import { elementCount } from '../tensor/dtype.ts';
 import type { ByteSource, Checkpoint, TensorEntry } from './checkpoint.ts';
 import { describeFileKind, FILE_KIND_BYTES } from './file-kind.ts';
 import { structureFault } from './json-structure.ts';
@@ -140,9 +141,10 @@ function parseEntry(
   if (shape.length > MAX_DIMENSIONS) {
     throw fail(`has ${shape.length} dimensions; at most ${MAX_DIMENSIONS} are possible`);
   }
-  const elements = shape.reduce((product, dim) => product * dim, 1);
-  const byteLength = (elements * bits) / 8;
-  if (!isCount(elements) || !isCount(byteLength)) {
+  // Without its zeros, so that what code computes from some of the dimensions cannot overflow either.
+  const bound = shape.reduce((product, dim) => product * Math.max(1, dim), bits);
+  const byteLength = (elementCount(shape) * bits) / 8;
+  if (!isCount(bound) || !isCount(byteLength)) {
     throw fail(`has the impossible shape [${shape.join(', ')}] for ${dtype}`);
   }
   const [begin, end, more]: unknown[] = Array.isArray(offsets) ? offsets : [];
