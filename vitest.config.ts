@@ -59,7 +59,12 @@ export default defineConfig({
       },
       {
         server: { headers: isolationHeaders },
-        optimizeDeps: { exclude: ['onnxruntime-web'] },
+        worker: { format: 'es' },
+        optimizeDeps: {
+          exclude: ['onnxruntime-web'],
+          // What only the worker imports: found late, it would reload the page amid a test.
+          include: ['comlink', 'idb-keyval', '@bufbuild/protobuf/wire'],
+        },
         test: {
           name: 'browser',
           include: ['test/browser/**/*.test.ts'],

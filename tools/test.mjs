@@ -16,9 +16,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const reportPath = join(root, '.cache', 'verify.json');
 
 process.chdir(root);
-const setupFailure = prepare();
-if (setupFailure !== undefined) {
-  console.error(setupFailure);
+if (!prepare()) {
   finish(0, 1);
 } else {
   rmSync(reportPath, { force: true });
@@ -31,23 +29,31 @@ if (setupFailure !== undefined) {
 /**
  * Makes the checkout ready for the gate.
  *
- * @returns {string | undefined} Why it could not.
+ * @returns {boolean} Whether it is; why not has been said then.
  */
 function prepare() {
+  try {
+    installDependencies();
+    let chromium = findChromium();
+    if (chromium === undefined) {
+      installChromium();
+      chromium = findChromium();
+    }
+    // The gate runs without a browser as well, and then fails in the steps that need one.
+    console.log(`Chromium: ${chromium ?? 'none; set CHROMIUM_PATH to run the browser tests'}`);
+    return true;
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    return false;
+  }
+}
+
+function installDependencies() {
   const staleness = dependencyStaleness();
-  if (staleness !== undefined) {
-    console.log(`Installing dependencies: ${staleness}.`);
-    if (run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund']) !== 0)
-      return 'npm ci failed.';
-  }
-  let chromium = findChromium();
-  if (chromium === undefined) {
-    installChromium();
-    chromium = findChromium();
-  }
-  // The gate runs without a browser as well, and then fails in the steps that need one.
-  console.log(`Chromium: ${chromium ?? 'none; set CHROMIUM_PATH to run the browser tests'}`);
-  return undefined;
+  if (staleness === undefined) return;
+  console.log(`Installing dependencies: ${staleness}.`);
+  const status = run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund']);
+  if (status !== 0) throw new Error('npm ci failed');
 }
 
 /**

@@ -46,6 +46,9 @@ const steps: readonly Step[] = [
 const STEP_LIMIT_MS = 60 * 60 * 1000;
 
 const cacheFolder = '.cache';
+/** A log file is read without its colours; some tools write them in CI all the same. */
+const environment = process.stdout.isTTY ? process.env : { ...process.env, NO_COLOR: '1' };
+
 const bin = join(process.cwd(), 'node_modules', '.bin');
 
 await main(process.argv.slice(2));
@@ -73,7 +76,7 @@ async function main(names: readonly string[]): Promise<void> {
   writeFileSync(join(cacheFolder, 'verify.json'), JSON.stringify(total));
   const verdict = failedSteps.length === 0 ? 'all passed' : `failed: ${failedSteps.join(' ')}`;
   const skipped = total.skipped === 0 ? '' : `, ${total.skipped} tests skipped`;
-  console.log(`verify: ${chosen.length} steps in ${seconds(start)}, ${verdict}${skipped}`);
+  console.log(`verify: ${verdict}${skipped}, in ${seconds(start)}`);
   process.exitCode = failedSteps.length === 0 ? 0 : 1;
 }
 
@@ -125,6 +128,7 @@ function execute(
   const capture = mode === 'capture';
   const child = spawn(join(bin, command), args, {
     stdio: ['ignore', capture ? 'pipe' : 'inherit', capture ? 'pipe' : 'inherit'],
+    env: environment,
     shell: process.platform === 'win32', // the commands are scripts there
     timeout: STEP_LIMIT_MS,
   });

@@ -31,6 +31,13 @@ describe('the source tree', () => {
       .map(({ path }) => path);
     expect(knowing.filter((path) => !path.startsWith('src/runtime/'))).toEqual([]);
   });
+
+  test("imports Node's own modules in files named node-*.ts only", () => {
+    const importers = modules
+      .filter(({ packages }) => packages.some((name) => name.startsWith('node:')))
+      .map(({ path }) => path);
+    expect(importers.filter((path) => !/\/node-[^/]*$/.test(path))).toEqual([]);
+  });
 });
 
 describe('the check of layers', () => {
