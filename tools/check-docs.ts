@@ -71,10 +71,10 @@ function publicMethods(declaration: ts.ClassDeclaration): readonly ts.ClassEleme
   );
 }
 
-/** Whether a sentence says what `symbol` is: three words at least, and a full stop or a colon. */
+/** Whether a sentence says what `symbol` is: two words at least, and a full stop or a colon. */
 function isDocumented(symbol: ts.Symbol): boolean {
   const text = ts.displayPartsToString(symbol.getDocumentationComment(checker)).trim();
-  return text.split(/\s+/).length >= 3 && /[.:!?]/.test(text);
+  return text.split(/\s+/).length >= 2 && /[.:!?]/.test(text);
 }
 
 function opensWithProse(file: ts.SourceFile): boolean {
