@@ -11,7 +11,7 @@ import { BYTES_PER_ELEMENT, elementCount, type StorageDtype } from '../tensor/dt
 import type { TensorEntry } from './checkpoint.ts';
 
 /** Bytes of one chunk where the caller names no other size. */
-export const DEFAULT_CHUNK_BYTES = 16 * 2 ** 20;
+const DEFAULT_CHUNK_BYTES = 16 * 2 ** 20;
 
 /** Rows with less than this between them are read in one go: a read costs more than these bytes. */
 const COALESCE_BYTES = 16 * 2 ** 10;
@@ -34,7 +34,7 @@ export type StreamOptions = {
 };
 
 /** Elements of one row of a tensor: everything at one index of its first dimension. */
-export function rowLength(shape: readonly number[]): number {
+function rowLength(shape: readonly number[]): number {
   return elementCount(shape.slice(1));
 }
 
@@ -130,21 +130,26 @@ export async function readRows(
   }
   const length = rowLength(entry.shape);
   const rowBytes = length * BYTES_PER_ELEMENT[entry.dtype];
-  const decoded = new Map<number, Float32Array>();
-  const wanted = new Set(Array.from(rows));
+  const result = new Float32Array(rows.length * length);
+  const placesOf = new Map<number, number[]>();
+  for (const [place, row] of Array.from(rows).entries()) {
+    const places = placesOf.get(row);
+    if (places) places.push(place);
+    else placesOf.set(row, [place]);
+  }
   const load = async ({ first, last }: Run) => {
     const start = entry.byteOffset + first * rowBytes;
     const end = entry.byteOffset + (last + 1) * rowBytes;
     const bytes = await entry.source.read(start, end, signal);
     for (let row = first; row <= last; row++) {
-      if (!wanted.has(row)) continue;
+      const places = placesOf.get(row);
+      if (!places) continue;
       const at = (row - first) * rowBytes;
-      decoded.set(row, toFloat32(bytes.subarray(at, at + rowBytes), entry.dtype));
+      const values = toFloat32(bytes.subarray(at, at + rowBytes), entry.dtype);
+      for (const place of places) result.set(values, place * length);
     }
   };
   await Promise.all(coalesce(rows, rowBytes).map(load));
   signal?.throwIfAborted();
-  const result = new Float32Array(rows.length * length);
-  for (let i = 0; i < rows.length; i++) result.set(decoded.get(rows[i]!)!, i * length);
   return result;
 }

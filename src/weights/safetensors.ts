@@ -17,7 +17,7 @@ import { SAFETENSORS_BITS, storageDtype } from './safetensors-dtypes.ts';
 export const MAX_HEADER_BYTES = 100_000_000;
 
 /** Most dimensions of a tensor; networks here need 4. */
-export const MAX_DIMENSIONS = 8;
+const MAX_DIMENSIONS = 8;
 
 /** A tensor whose elements are not floating-point weights (integers, fp8, doubles). */
 export type OtherEntry = Omit<TensorEntry, 'dtype'> & {

@@ -20,8 +20,8 @@ describe('golden files', () => {
       for (const name of golden.names) {
         const isFloat = golden.json.arrays[name]!.dtype === 'float32';
         const { shape, data } = isFloat ? golden.float32(name) : golden.int32(name);
-        expect(data.length, name).toBe(shape.reduce((product, dim) => product * dim, 1));
-        expect(data.every(Number.isFinite), name).toBe(true);
+        expect(data).toHaveLength(shape.reduce((product, dim) => product * dim, 1));
+        expect(data.every(Number.isFinite)).toBe(true);
       }
     },
   );
@@ -52,7 +52,7 @@ describe('fullsize', () => {
     for (const { name, component, outputs } of golden.json.cases) {
       expect(find(name).component).toBe(component);
       expect(config(component)).toBeTypeOf('object');
-      for (const output of outputs) expect(golden.names, name).toContain(output);
+      for (const output of outputs) expect(golden.names).toContain(output);
     }
     const { tensors } = await checkpoint('wide/unet');
     const values = await readFloat32(tensors.get('conv_in.bias')!);
