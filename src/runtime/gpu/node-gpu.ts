@@ -19,7 +19,7 @@ export type NodeWebGpuOptions = {
 
 /** What the package `webgpu` exports. Its own typings would load a second copy of the DOM's. */
 type WebGpuPackage = {
-  create(options: string[]): GPU;
+  create: (options: string[]) => GPU;
   globals: Record<string, unknown>;
 };
 

@@ -1,0 +1,92 @@
+/**
+ * One weight's place in the store, from the first request until it is freed.
+ *
+ * Holds the buffer and what is known of its loading. When to load, share and free it is the store's
+ * business: weight-store.ts.
+ */
+
+import type { FloatDtype } from '../../tensor/dtype.ts';
+import { allocate } from './allocate.ts';
+import { BUFFER_USAGE } from './flags.ts';
+import type { WeightPlan } from './weight-request.ts';
+
+/** A tensor on the GPU. Valid until it is released. */
+export type GpuWeight = {
+  /** Holds the elements from byte 0. Usage: storage, and copies both ways. */
+  readonly buffer: GPUBuffer;
+  /** Dimensions as laid out. */
+  readonly dims: readonly number[];
+  readonly dtype: FloatDtype;
+  /** Bytes of the elements; the buffer may be a few bytes longer. */
+  readonly byteLength: number;
+};
+
+/** A weight that is loaded, or on its way. */
+export type WeightSlot = {
+  readonly plan: WeightPlan;
+  readonly weight: GpuWeight;
+  /** Aborted, with the reason, when the weight is dropped. */
+  readonly controller: AbortController;
+  /** Resolves when the buffer has its memory. */
+  readonly allocated: Promise<void>;
+  /** Resolves when everything is submitted. */
+  readonly loaded: Promise<void>;
+  /** Settles `loaded`: well, or with an error. */
+  readonly settle: (failure?: { error: unknown }) => void;
+  references: number;
+  /** Whether its bytes count as resident. */
+  isResident: boolean;
+  /** Bytes of the checkpoint that were given to the GPU, and who is told of more. */
+  bytesDone: number;
+  readonly listeners: Set<(bytes: number) => void>;
+};
+
+/** Takes memory for a weight. Nothing is loaded yet, and nobody holds it. */
+export function createWeightSlot(device: GPUDevice, plan: WeightPlan): WeightSlot {
+  const { request, dims, byteLength, bufferBytes } = plan;
+  const { STORAGE, COPY_SRC, COPY_DST } = BUFFER_USAGE;
+  const { buffer, ready } = allocate(device, {
+    label: `weights/${request.entry.name}`,
+    size: bufferBytes,
+    usage: STORAGE | COPY_SRC | COPY_DST,
+  });
+  let settle: WeightSlot['settle'] = () => {};
+  const loaded = new Promise<void>((resolve, reject) => {
+    settle = (failure) => {
+      if (failure === undefined) resolve();
+      // A signal's reason need not be an Error.
+      // oxlint-disable-next-line typescript/prefer-promise-reject-errors
+      else reject(failure.error);
+    };
+  });
+  loaded.catch(() => {}); // it may fail before, or after, anybody waits
+  return {
+    plan,
+    weight: { buffer, dims, dtype: request.dtype, byteLength },
+    controller: new AbortController(),
+    allocated: ready,
+    loaded,
+    settle,
+    references: 0,
+    isResident: false,
+    bytesDone: 0,
+    listeners: new Set(),
+  };
+}
+
+/** Tells `onProgress` the sum over `slots`, now and on every change, until the result is called. */
+export function reportProgress(
+  slots: readonly WeightSlot[],
+  onProgress: ((bytesDone: number, bytesTotal: number) => void) | undefined,
+): () => void {
+  if (onProgress === undefined) return () => {};
+  const bytesTotal = slots.reduce((sum, { plan }) => sum + plan.request.entry.byteLength, 0);
+  let sum = slots.reduce((done, { bytesDone }) => done + bytesDone, 0);
+  const removals = slots.map(({ listeners }) => {
+    const listener = (bytes: number) => onProgress((sum += bytes), bytesTotal);
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  });
+  onProgress(sum, bytesTotal);
+  return () => removals.forEach((remove) => remove());
+}
