@@ -141,6 +141,8 @@ describe('bfloat16', () => {
       { numRuns: 5000 },
     );
     expect(float32ToBfloat16(3.4028234663852886e38)).toBe(0x7f80);
+    expect(float32ToBfloat16(1 + 2 ** -8)).toBe(0x3f80); // ties, to the even pattern below and above
+    expect(float32ToBfloat16(-1 - 3 * 2 ** -8)).toBe(0xbf82);
   });
 });
 

@@ -177,6 +177,21 @@ describe('laidOut', () => {
     expect(reads).toEqual([]);
   });
 
+  it('takes bytes from a source that delivers them at odd positions', async () => {
+    const { entry, values } = tensor([3, 4], 'float16');
+    const read: TensorEntry['source']['read'] = async (start, end) => {
+      const shifted = new Uint8Array(end - start + 1);
+      shifted.set(await entry.source.read(start, end), 1);
+      return shifted.subarray(1);
+    };
+    const odd = { ...entry, source: { ...entry.source, read } };
+    expect(await readFloat32(odd)).toEqual(values);
+    for (const layout of ['stored', 'transposed'] as const) {
+      const options = { dtype: 'float16', layout } as const;
+      expect(await laidOut(odd, options)).toEqual(await laidOut(entry, options));
+    }
+  });
+
   it('copies halves bit for bit, NaN payloads included', async () => {
     const all = Uint16Array.from({ length: 65536 }, (_, i) => i);
     const { source } = watched(bytesOf(all));

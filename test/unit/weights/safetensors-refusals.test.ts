@@ -97,11 +97,12 @@ describe('a header is refused', () => {
     const file = fileOf(
       '{"a\\"b":{"dtype":"F16","shape":[],"data_offsets":[0,2]},' +
         '"b":{"dtype":"F16","shape":[],"data_offsets":[2,4]},' +
-        '"\\\\":{"dtype":"F16","shape":[],"data_offsets":[4,6]}}',
-      new Uint8Array(6),
+        '"\\\\":{"dtype":"F16","shape":[],"data_offsets":[4,6]},' +
+        '"x\\",\\"b":{"dtype":"F16","shape":[],"data_offsets":[6,8]}}',
+      new Uint8Array(8),
     );
     const { tensors } = await readSafetensors(bufferSource(file, 'fine'));
-    expect([...tensors.keys()]).toEqual(['a"b', 'b', '\\']);
+    expect([...tensors.keys()]).toEqual(['a"b', 'b', '\\', 'x","b']);
   });
 });
 
