@@ -95,14 +95,13 @@ describe('a header is refused', () => {
 
   it('may hold two names that differ, one inside the text of the other', async () => {
     const file = fileOf(
-      '{"a\\"b":{"dtype":"F16","shape":[],"data_offsets":[0,2]},' +
-        '"b":{"dtype":"F16","shape":[],"data_offsets":[2,4]},' +
-        '"\\\\":{"dtype":"F16","shape":[],"data_offsets":[4,6]},' +
-        '"x\\",\\"b":{"dtype":"F16","shape":[],"data_offsets":[6,8]}}',
-      new Uint8Array(8),
+      '{"b":{"dtype":"F16","shape":[],"data_offsets":[0,2]},' +
+        '"x\\",\\"b":{"dtype":"F16","shape":[],"data_offsets":[2,4]},' +
+        '"\\\\":{"dtype":"F16","shape":[],"data_offsets":[4,6]}}',
+      new Uint8Array(6),
     );
     const { tensors } = await readSafetensors(bufferSource(file, 'fine'));
-    expect([...tensors.keys()]).toEqual(['a"b', 'b', '\\', 'x","b']);
+    expect([...tensors.keys()]).toEqual(['b', 'x","b', '\\']);
   });
 });
 
