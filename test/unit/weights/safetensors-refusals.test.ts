@@ -80,6 +80,11 @@ describe('a header is refused', () => {
     ['with a list without end', fileOf(`{"a":[${'0,'.repeat(500_000)}0]}`), /too long/],
     ['with a name twice', fileOf('{"a":{},"a":{}}'), /"a" occurs twice/],
     ['with a name twice, once by escapes', fileOf('{"ab":{},"a\\u0062":{}}'), /"ab" occurs twice/],
+    [
+      'with a name twice, after a backslash',
+      fileOf('{"\\\\":{},"a":{},"a":{}}'),
+      /"a" occurs twice/,
+    ],
     ['with a field twice', fileOf('{"a":{"dtype":"F16","dtype":"F32"}}'), /"dtype" occurs twice/],
     ['with notes that are not strings', fileOf('{"__metadata__":{"a":1}}'), /not a string/],
     ['with notes that are a list', fileOf('{"__metadata__":[]}'), /not an object/],
