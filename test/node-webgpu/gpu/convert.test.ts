@@ -47,8 +47,8 @@ async function convert(
   // What was there before must not matter, but for the padding.
   device.queue.writeBuffer(destination, 0, new Uint8Array(bytes).fill(0xa5));
   const ends = [...cuts, count];
-  // Not in order: chunks are independent.
-  for (const i of ends.keys()) {
+  // Last chunk first: no chunk may rely on another.
+  for (const i of [...ends.keys()].reverse()) {
     const first = ends[i - 1] ?? 0;
     const end = ends[i] ?? count;
     if (end === first) continue;
