@@ -2,10 +2,36 @@
  * Small helpers of the GPU tests: reading a buffer back, random bytes, the CPU's answer to a conversion.
  */
 
+import { requestGpuDevice } from '../../src/runtime/gpu/device.ts';
+import { trackGpuMemory, type GpuLedger } from '../../src/runtime/gpu/ledger.ts';
+import { softwareGpu } from './dawn.ts';
 import { BUFFER_USAGE, MAP_MODE } from '../../src/runtime/gpu/flags.ts';
 import { float16ToFloat32Array, float32ToFloat16Array } from '../../src/tensor/float16.ts';
 import type { FloatDtype, StorageDtype } from '../../src/tensor/dtype.ts';
 import type { WeightLayout } from '../../src/weights/layout.ts';
+
+/** A device for one test, with its ledger. */
+export type TestDevice = {
+  device: GPUDevice;
+  ledger: GpuLedger;
+  /** Destroys the device. Throws when there was an error that no scope caught. */
+  close: () => void;
+};
+
+/** A device on SwiftShader. */
+export async function openTestDevice(
+  limits: 'highest' | 'default' = 'highest',
+): Promise<TestDevice> {
+  const options = { allowSoftware: true, limits };
+  const { device, uncapturedErrors } = await requestGpuDevice(await softwareGpu(), options);
+  const ledger = trackGpuMemory(device);
+  const close = () => {
+    device.destroy();
+    const [first] = uncapturedErrors;
+    if (first) throw new Error(`uncaptured ${first.kind} error: ${first.message}`);
+  };
+  return { device, ledger, close };
+}
 
 /** The bytes of a buffer with usage COPY_SRC. */
 export async function readBuffer(device: GPUDevice, buffer: GPUBuffer): Promise<Uint8Array> {

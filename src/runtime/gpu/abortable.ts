@@ -9,8 +9,6 @@
 export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise<T>((resolve, reject) => {
-    // An abort reason is whatever the caller gave, by contract not always an Error.
-    // oxlint-disable-next-line typescript/prefer-promise-reject-errors
     const onAbort = () => reject(signal.reason);
     if (signal.aborted) onAbort();
     signal.addEventListener('abort', onAbort, { once: true });

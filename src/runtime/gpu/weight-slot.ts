@@ -54,8 +54,6 @@ export function createWeightSlot(device: GPUDevice, plan: WeightPlan): WeightSlo
   const loaded = new Promise<void>((resolve, reject) => {
     settle = (failure) => {
       if (failure === undefined) resolve();
-      // A signal's reason need not be an Error.
-      // oxlint-disable-next-line typescript/prefer-promise-reject-errors
       else reject(failure.error);
     };
   });

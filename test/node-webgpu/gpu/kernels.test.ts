@@ -8,27 +8,26 @@ import { requestGpuDevice } from '../../../src/runtime/gpu/device.ts';
 import { BUFFER_USAGE } from '../../../src/runtime/gpu/flags.ts';
 import { Combiner, type CombineTerm } from '../../../src/runtime/gpu/kernels/combine.ts';
 import { countNonFinite } from '../../../src/runtime/gpu/kernels/finite.ts';
-import { trackGpuMemory } from '../../../src/runtime/gpu/ledger.ts';
+import type { GpuLedger } from '../../../src/runtime/gpu/ledger.ts';
 import { nullGpu, softwareGpu } from '../../support/dawn.ts';
-import { readBuffer, seededRandom } from '../../support/gpu.ts';
+import { openTestDevice, readBuffer, seededRandom } from '../../support/gpu.ts';
 
 const { STORAGE, COPY_SRC, COPY_DST } = BUFFER_USAGE;
 
 describe.each(['highest', 'default'] as const)('with %s limits', (limits) => {
   let device: GPUDevice;
+  let ledger: GpuLedger;
+  let close: () => void;
   let combiner: Combiner;
-  let uncaptured: readonly unknown[];
 
   beforeAll(async () => {
-    const opened = await requestGpuDevice(await softwareGpu(), { allowSoftware: true, limits });
-    ({ device, uncapturedErrors: uncaptured } = opened);
+    ({ device, ledger, close } = await openTestDevice(limits));
     combiner = new Combiner(device);
   });
 
   afterAll(() => {
-    expect(uncaptured).toEqual([]);
     combiner.dispose();
-    device.destroy();
+    close();
   });
 
   function upload(bytes: Uint8Array<ArrayBuffer>): GPUBuffer {
@@ -147,7 +146,6 @@ describe.each(['highest', 'default'] as const)('with %s limits', (limits) => {
 
     it('frees what it used', async () => {
       const buffer = floats(Float32Array.of(1, NaN, 3));
-      const ledger = trackGpuMemory(device);
       const before = ledger.liveBytes;
       expect(await countNonFinite(device, buffer, { dtype: 'float32', length: 3 })).toBe(1);
       expect(ledger.liveBytes).toBe(before);
@@ -162,11 +160,7 @@ describe.each(['highest', 'default'] as const)('with %s limits', (limits) => {
 });
 
 it('counts in a buffer larger than what a shader may bind', async () => {
-  const gpu = await softwareGpu();
-  const { device, uncapturedErrors } = await requestGpuDevice(gpu, {
-    allowSoftware: true,
-    limits: 'default',
-  });
+  const { device, close } = await openTestDevice('default');
   const size = 160 * 2 ** 20;
   expect(size).toBeGreaterThan(device.limits.maxStorageBufferBindingSize);
   const buffer = device.createBuffer({ size, usage: STORAGE | COPY_DST });
@@ -175,12 +169,13 @@ it('counts in a buffer larger than what a shader may bind', async () => {
     device.queue.writeBuffer(buffer, at, nan);
   }
   expect(await countNonFinite(device, buffer, { dtype: 'float32', length: size / 4 })).toBe(4);
-  expect(uncapturedErrors).toEqual([]);
-  device.destroy();
+  close();
 });
 
 it('compiles on a device with shader-f16', async () => {
-  const { device } = await requestGpuDevice(await nullGpu(), { allowSoftware: true });
+  const { device, uncapturedErrors } = await requestGpuDevice(await nullGpu(), {
+    allowSoftware: true,
+  });
   const usage = STORAGE | COPY_SRC | COPY_DST;
   const [a, b] = [
     device.createBuffer({ size: 64, usage }),
@@ -188,6 +183,7 @@ it('compiles on a device with shader-f16', async () => {
   ];
   await new Combiner(device).run({ buffer: a }, [{ buffer: b, coefficient: 1 }], 16);
   await countNonFinite(device, a, { dtype: 'float16', length: 16 });
+  expect(uncapturedErrors).toEqual([]);
   device.destroy();
   await softwareGpu();
 });

@@ -4,31 +4,24 @@
  */
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { requestGpuDevice } from '../../../src/runtime/gpu/device.ts';
-import { trackGpuMemory, type GpuLedger } from '../../../src/runtime/gpu/ledger.ts';
+import type { GpuLedger } from '../../../src/runtime/gpu/ledger.ts';
 import { GpuWeightStore } from '../../../src/runtime/gpu/weight-store.ts';
-import { softwareGpu } from '../../support/dawn.ts';
-import { readBuffer } from '../../support/gpu.ts';
+import { openTestDevice, readBuffer } from '../../support/gpu.ts';
 import { tensorEntry, WatchedSource, watchedTensors } from '../../support/memory-source.ts';
 
 const STORED = { dtype: 'float32', layout: 'stored' } as const;
 
 let device: GPUDevice;
 let ledger: GpuLedger;
-let uncaptured: readonly unknown[];
+let close: () => void;
 
-async function openDevice(limits: 'highest' | 'default' = 'highest'): Promise<void> {
-  const opened = await requestGpuDevice(await softwareGpu(), { allowSoftware: true, limits });
-  ({ device, uncapturedErrors: uncaptured } = opened);
-  ledger = trackGpuMemory(device);
+async function open(limits: 'highest' | 'default' = 'highest'): Promise<void> {
+  ({ device, ledger, close } = await openTestDevice(limits));
 }
 
-beforeEach(() => openDevice());
+beforeEach(() => open());
 
-afterEach(() => {
-  expect(uncaptured).toEqual([]);
-  device.destroy();
-});
+afterEach(() => close());
 
 /** `count` tensors of `elements` random numbers each, all of one checkpoint. */
 function checkpoint(count: number, elements: number) {
@@ -180,8 +173,8 @@ describe('GpuWeightStore failing', () => {
   });
 
   it('refuses what no buffer of the device can hold, naming the limit', async () => {
-    device.destroy();
-    await openDevice('default');
+    close();
+    await open('default');
     const store = new GpuWeightStore(device);
     const source = new WatchedSource(new Uint8Array(0));
     const entry = (elements: number) =>

@@ -3,13 +3,17 @@
  */
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { requestGpuDevice } from '../../../src/runtime/gpu/device.ts';
-import { trackGpuMemory, type GpuLedger } from '../../../src/runtime/gpu/ledger.ts';
+import type { GpuLedger } from '../../../src/runtime/gpu/ledger.ts';
 import type { WeightRequest } from '../../../src/runtime/gpu/weight-request.ts';
 import { GpuWeightStore } from '../../../src/runtime/gpu/weight-store.ts';
 import { BYTES_PER_ELEMENT } from '../../../src/tensor/dtype.ts';
-import { softwareGpu } from '../../support/dawn.ts';
-import { randomBits, readBuffer, referenceWeight, seededRandom } from '../../support/gpu.ts';
+import {
+  openTestDevice,
+  randomBits,
+  readBuffer,
+  referenceWeight,
+  seededRandom,
+} from '../../support/gpu.ts';
 import { tensorEntry, WatchedSource, watchedTensors } from '../../support/memory-source.ts';
 
 const FROM = ['float32', 'float16', 'bfloat16'] as const;
@@ -23,20 +27,15 @@ const STORED = { dtype: 'float32', layout: 'stored' } as const;
 
 let device: GPUDevice;
 let ledger: GpuLedger;
-let uncaptured: readonly unknown[];
+let close: () => void;
 
-async function openDevice(limits: 'highest' | 'default' = 'highest'): Promise<void> {
-  const opened = await requestGpuDevice(await softwareGpu(), { allowSoftware: true, limits });
-  ({ device, uncapturedErrors: uncaptured } = opened);
-  ledger = trackGpuMemory(device);
+async function open(limits: 'highest' | 'default' = 'highest'): Promise<void> {
+  ({ device, ledger, close } = await openTestDevice(limits));
 }
 
-beforeEach(() => openDevice());
+beforeEach(() => open());
 
-afterEach(() => {
-  expect(uncaptured).toEqual([]);
-  device.destroy();
-});
+afterEach(() => close());
 
 /** `count` tensors of `elements` random numbers each, all of one checkpoint. */
 function checkpoint(count: number, elements: number) {
@@ -70,7 +69,7 @@ describe('GpuWeightStore loading', () => {
         const padded = new Uint8Array(weight.buffer.size);
         padded.set(expected);
         const label = JSON.stringify({ from, shape, chunkBytes, ...form });
-        expect(Buffer.compare(actual, padded), label).toBe(0);
+        expect([label, Buffer.compare(actual, padded)]).toEqual([label, 0]);
       }
       expect(source.longestRead).toBeLessThanOrEqual(chunkBytes);
       expect(store.peakBytesInFlight).toBeLessThanOrEqual(1024);
@@ -80,8 +79,8 @@ describe('GpuWeightStore loading', () => {
   });
 
   it('loads on a device with the limits that WebGPU guarantees', async () => {
-    device.destroy();
-    await openDevice('default');
+    close();
+    await open('default');
     const [rows, columns] = [1237, 771];
     const raw = randomBits(seededRandom(9), rows * columns * 2);
     const store = new GpuWeightStore(device, { chunkBytes: 300_000 });
@@ -220,8 +219,8 @@ describe('GpuWeightStore sharing', () => {
 
   it('goes on for one caller when another aborts', async () => {
     const { source, requests } = checkpoint(4, 1000);
-    let open = () => {};
-    const gate = new Promise<void>((resolve) => (open = resolve));
+    let openGate = () => {};
+    const gate = new Promise<void>((resolve) => (openGate = resolve));
     source.onRead = () => gate;
     const store = new GpuWeightStore(device, { chunkBytes: 512 });
     const controller = new AbortController();
@@ -231,7 +230,7 @@ describe('GpuWeightStore sharing', () => {
     controller.abort();
     await expect(aborted).rejects.toMatchObject({ name: 'AbortError' });
     expect(store.tensorsResident).toBe(2);
-    open();
+    openGate();
     expect(await kept).toHaveLength(2);
     expect(ledger.bytesOf('weights')).toBe(8000);
     store.dispose();

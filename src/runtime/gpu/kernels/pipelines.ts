@@ -55,7 +55,7 @@ async function compile(
  * Invocations of a workgroup of our kernels: a multiple of every GPU's subgroup, within every limit.
  * Shaders spell it as `@workgroup_size(64)` and number their invocations with {@link LINEAR_INDEX}.
  */
-export const WORKGROUP_SIZE = 64;
+const WORKGROUP_SIZE = 64;
 
 /** WGSL: the number of an invocation within a grid of {@link gridFor}. */
 export const LINEAR_INDEX = /* wgsl */ `
