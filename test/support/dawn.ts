@@ -2,22 +2,18 @@
  * WebGPU for tests that run in Node: Dawn over SwiftShader, or over nothing.
  *
  * SwiftShader computes (in f32 only); the null backend computes nothing but compiles f16 shaders.
+ * vitest.config.ts puts into the environment what makes Dawn find SwiftShader.
  */
 
 import { installNodeWebGpu } from '../../src/runtime/gpu/node-gpu.ts';
-import { softwareVulkanEnv } from './vulkan-env.ts';
 
-/** A GPU that computes: SwiftShader where there is no better one. Throws where neither is found. */
+/** A GPU that computes. Throws where there is none. */
 export async function softwareGpu(): Promise<GPU> {
-  const env = softwareVulkanEnv();
-  // Enough where the system has a Vulkan loader of its own; else the process needs LD_LIBRARY_PATH, too.
-  if (env['VK_ICD_FILENAMES'] !== undefined)
-    process.env['VK_ICD_FILENAMES'] = env['VK_ICD_FILENAMES'];
   const gpu = await installNodeWebGpu();
   if ((await gpu.requestAdapter()) === null) {
     throw new Error(
-      'Dawn finds no Vulkan device. Install chromium (for SwiftShader), or start the tests with ' +
-        'VK_ICD_FILENAMES and LD_LIBRARY_PATH as test/support/vulkan-env.ts gives them.',
+      'Dawn finds no Vulkan device: install chromium, which brings SwiftShader, and run the tests as ' +
+        '`npm run test:node-webgpu`.',
     );
   }
   return gpu;

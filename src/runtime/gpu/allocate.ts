@@ -28,6 +28,36 @@ export function allocate(device: GPUDevice, descriptor: GPUBufferDescriptor): Al
   return { buffer, ready: failed };
 }
 
+/** A small buffer that is made when it is first needed, and again if there was no memory for it. */
+export class LazyBuffer {
+  readonly #device: GPUDevice;
+  readonly #descriptor: GPUBufferDescriptor;
+  #allocation: Allocation | undefined;
+
+  constructor(device: GPUDevice, descriptor: GPUBufferDescriptor) {
+    this.#device = device;
+    this.#descriptor = descriptor;
+  }
+
+  /** The buffer, once it has its memory. Rejects with `out-of-memory`. */
+  async get(): Promise<GPUBuffer> {
+    const allocation = (this.#allocation ??= allocate(this.#device, this.#descriptor));
+    try {
+      await allocation.ready;
+    } catch (error) {
+      if (this.#allocation === allocation) this.destroy();
+      throw error;
+    }
+    return allocation.buffer;
+  }
+
+  /** Frees the buffer, if there is one. */
+  destroy(): void {
+    this.#allocation?.buffer.destroy();
+    this.#allocation = undefined;
+  }
+}
+
 /** Runs `call` under an error scope; `ready` rejects with `out-of-memory` when the GPU had no memory for it. */
 export function inMemoryScope<T>(
   device: GPUDevice,

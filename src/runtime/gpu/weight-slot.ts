@@ -34,8 +34,10 @@ export type WeightSlot = {
   /** Settles `loaded`: well, or with an error. */
   readonly settle: (failure?: { error: unknown }) => void;
   references: number;
-  /** Whether its bytes count as resident. */
+  /** Whether its bytes count as resident: its memory is there. */
   isResident: boolean;
+  /** Whether everything is submitted. */
+  isLoaded: boolean;
   /** Bytes of the checkpoint that were given to the GPU, and who is told of more. */
   bytesDone: number;
   readonly listeners: Set<(bytes: number) => void>;
@@ -67,6 +69,7 @@ export function createWeightSlot(device: GPUDevice, plan: WeightPlan): WeightSlo
     settle,
     references: 0,
     isResident: false,
+    isLoaded: false,
     bytesDone: 0,
     listeners: new Set(),
   };

@@ -115,13 +115,17 @@ export class GpuWeightStore {
     this.#closing.signal.throwIfAborted();
     const plans = requests.map((request) => planWeight(request, this.#device.limits));
     const slots = plans.map((plan) => this.#hold(plan));
+    const isLoading = slots.some(({ isLoaded }) => !isLoaded);
     let stopReporting = () => {};
     try {
       stopReporting = reportProgress(slots, onProgress);
       await abortable(Promise.all(slots.map(({ loaded }) => loaded)), signal);
-      // What is submitted can still be lost with the device.
-      const drained = abortable(this.#uploader.budget.drain(), this.#closing.signal);
-      await abortable(drained, signal);
+      // What is submitted can still be lost with the device. What was here before is not waited for
+      // again: the queue may be busy with somebody's step.
+      if (isLoading) {
+        const drained = abortable(this.#uploader.budget.drain(), this.#closing.signal);
+        await abortable(drained, signal);
+      }
       for (const { controller } of slots) controller.signal.throwIfAborted();
       return slots.map(({ weight }) => weight);
     } catch (error) {
@@ -215,6 +219,7 @@ export class GpuWeightStore {
       await abortable(slot.allocated, signal);
       const destination = slot.weight.buffer;
       await this.#uploader.upload({ entry, dtype, layout, destination }, { signal, onBytes });
+      slot.isLoaded = true;
       slot.settle();
     } catch (error) {
       if (!signal.aborted) this.#drop(slot, this.#explain(slot, error));

@@ -4,8 +4,10 @@
  */
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { requestGpuDevice } from '../../../src/runtime/gpu/device.ts';
 import type { GpuLedger } from '../../../src/runtime/gpu/ledger.ts';
 import { GpuWeightStore } from '../../../src/runtime/gpu/weight-store.ts';
+import { nullGpu } from '../../support/dawn.ts';
 import { openTestDevice, readBuffer } from '../../support/gpu.ts';
 import { tensorEntry, WatchedSource, watchedTensors } from '../../support/memory-source.ts';
 
@@ -118,6 +120,27 @@ describe('GpuWeightStore failing', () => {
     for (const weight of held) store.release(weight);
     store.dispose();
     expect(ledger.liveBytes).toBe(0);
+  });
+
+  it('understands how Dawn itself reports that memory is out', async () => {
+    // The null backend has half a gigabyte.
+    const { device: small } = await requestGpuDevice(await nullGpu(), { allowSoftware: true });
+    const store = new GpuWeightStore(small);
+    const bytes = 100 * 2 ** 20;
+    const read = (start: number, end: number) => Promise.resolve(new Uint8Array(end - start));
+    const source = { name: 'zeros', size: 8 * bytes, read };
+    const requests = Array.from({ length: 8 }, (_, i) => ({
+      ...STORED,
+      checkpointId: 'c',
+      entry: tensorEntry(source, `t${i}`, { dtype: 'float32', shape: [bytes / 4] }),
+    }));
+    await expect(store.acquireAll(requests)).rejects.toMatchObject({
+      code: 'out-of-memory',
+      detail: { tensor: 't5', residentBytes: 5 * bytes },
+    });
+    expect(store.residentBytes).toBe(0);
+    store.dispose();
+    small.destroy();
   });
 
   it('runs out of memory for staging as well', async () => {

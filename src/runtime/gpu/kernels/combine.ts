@@ -6,6 +6,7 @@
  */
 
 import { EngineError } from '../../../errors.ts';
+import { LazyBuffer } from '../allocate.ts';
 import { BUFFER_USAGE } from '../flags.ts';
 import { cachedPipeline, gridFor, LINEAR_INDEX } from './pipelines.ts';
 
@@ -53,14 +54,25 @@ fn main(@builtin(global_invocation_id) invocation: vec3u, @builtin(num_workgroup
 `;
 }
 
+/** One dispatch. */
+type CombinePass = {
+  pipeline: GPUComputePipeline;
+  uniform: GPUBuffer;
+  output: FloatSpan;
+  terms: readonly CombineTerm[];
+  length: number;
+  /** Elements that one invocation computes. */
+  width: number;
+};
+
 /** Computes linear combinations on one device. Owns a small uniform buffer. */
 export class Combiner {
   readonly #device: GPUDevice;
-  readonly #uniform: GPUBuffer;
+  readonly #uniform: LazyBuffer;
 
   constructor(device: GPUDevice) {
     this.#device = device;
-    this.#uniform = device.createBuffer({
+    this.#uniform = new LazyBuffer(device, {
       label: 'combine/job',
       size: UNIFORM_BYTES,
       usage: BUFFER_USAGE.UNIFORM | BUFFER_USAGE.COPY_DST,
@@ -78,12 +90,20 @@ export class Combiner {
     for (let at = 0; at < terms.length; at += perPass) passes.push(terms.slice(at, at + perPass));
     const isWide =
       [output, ...terms].every(({ offset = 0 }) => offset % 4 === 0) && length % 4 === 0;
+    const uniform = await this.#uniform.get();
     const pipelines = await Promise.all(
       passes.map((pass, i) => this.#pipeline(pass.length, i > 0, isWide)),
     );
     // Nothing is awaited from here on, so that another call cannot rewrite the uniform in between.
     for (const [i, pipeline] of pipelines.entries()) {
-      this.#submit(pipeline, output, passes[i] ?? [], length, isWide ? 4 : 1);
+      this.#submit({
+        pipeline,
+        uniform,
+        output,
+        terms: passes[i] ?? [],
+        length,
+        width: isWide ? 4 : 1,
+      });
     }
   }
 
@@ -105,13 +125,7 @@ export class Combiner {
     }));
   }
 
-  #submit(
-    pipeline: GPUComputePipeline,
-    output: FloatSpan,
-    terms: readonly CombineTerm[],
-    length: number,
-    width: number,
-  ): void {
+  #submit({ pipeline, uniform, output, terms, length, width }: CombinePass): void {
     const device = this.#device;
     const spans = [output, ...terms].map((span) => this.#bind(span, length));
     const job = new ArrayBuffer(UNIFORM_BYTES);
@@ -123,11 +137,11 @@ export class Combiner {
       integers[4 + 4 * i] = (spans[i + 1]?.offset ?? 0) / width;
       floats[5 + 4 * i] = coefficient;
     }
-    device.queue.writeBuffer(this.#uniform, 0, job);
+    device.queue.writeBuffer(uniform, 0, job);
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     pass.setPipeline(pipeline);
-    const resources = [{ buffer: this.#uniform }, ...spans.map(({ resource }) => resource)];
+    const resources = [{ buffer: uniform }, ...spans.map(({ resource }) => resource)];
     const entries = resources.map((resource, binding) => ({ binding, resource }));
     const layout = pipeline.getBindGroupLayout(0);
     pass.setBindGroup(0, device.createBindGroup({ layout, entries }));

@@ -9,6 +9,7 @@
 
 import type { FloatDtype, StorageDtype } from '../../../tensor/dtype.ts';
 import type { WeightLayout } from '../../../weights/layout.ts';
+import { LazyBuffer } from '../allocate.ts';
 import { BUFFER_USAGE } from '../flags.ts';
 import { cachedPipeline, gridFor, LINEAR_INDEX } from './pipelines.ts';
 
@@ -137,23 +138,23 @@ fn main(@builtin(global_invocation_id) invocation: vec3u, @builtin(num_workgroup
 /** Converts chunks on one device. Owns a small uniform buffer. */
 export class Converter {
   readonly #device: GPUDevice;
-  readonly #uniform: GPUBuffer;
-  readonly #pipelines = new Map<string, GPUComputePipeline>();
+  readonly #uniform: LazyBuffer;
+  readonly #prepared = new Map<string, { pipeline: GPUComputePipeline; uniform: GPUBuffer }>();
 
   constructor(device: GPUDevice) {
     this.#device = device;
-    this.#uniform = device.createBuffer({
+    this.#uniform = new LazyBuffer(device, {
       label: 'convert/chunk',
       size: 16,
       usage: BUFFER_USAGE.UNIFORM | BUFFER_USAGE.COPY_DST,
     });
   }
 
-  /** Compiles what {@link run} needs for this conversion. */
+  /** Makes what {@link run} needs for this conversion. Rejects with `out-of-memory`. */
   async prepare(conversion: Conversion): Promise<void> {
     const { from, to, layout } = conversion;
     const key = keyOf(conversion);
-    if (this.#pipelines.has(key)) return;
+    if (this.#prepared.has(key)) return;
     const pipeline = await cachedPipeline(this.#device, key, () => ({
       code: SHADER,
       constants: {
@@ -162,17 +163,18 @@ export class Converter {
         TRANSPOSED: Number(layout === 'transposed'),
       },
     }));
-    this.#pipelines.set(key, pipeline);
+    this.#prepared.set(key, { pipeline, uniform: await this.#uniform.get() });
   }
 
   /** Submits one chunk. The conversion must have been prepared. */
   run(conversion: Conversion, chunk: ConversionChunk): void {
-    const pipeline = this.#pipelines.get(keyOf(conversion));
-    if (pipeline === undefined) throw new Error(`${keyOf(conversion)} was not prepared`);
+    const prepared = this.#prepared.get(keyOf(conversion));
+    if (prepared === undefined) throw new Error(`${keyOf(conversion)} was not prepared`);
+    const { pipeline, uniform } = prepared;
     const device = this.#device;
     const { first, count, rows, columns, source, destination } = chunk;
     // Queue operations keep their order, so that one uniform buffer serves all dispatches.
-    device.queue.writeBuffer(this.#uniform, 0, new Uint32Array([first, count, rows, columns]));
+    device.queue.writeBuffer(uniform, 0, new Uint32Array([first, count, rows, columns]));
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     pass.setPipeline(pipeline);
@@ -180,7 +182,7 @@ export class Converter {
       0,
       device.createBindGroup({
         layout: pipeline.getBindGroupLayout(0),
-        entries: [this.#uniform, source, destination].map((buffer, binding) => ({
+        entries: [uniform, source, destination].map((buffer, binding) => ({
           binding,
           resource: { buffer },
         })),
@@ -193,6 +195,7 @@ export class Converter {
 
   /** Frees the uniform buffer. */
   dispose(): void {
+    this.#prepared.clear();
     this.#uniform.destroy();
   }
 }

@@ -7,6 +7,7 @@
 
 import { EngineError } from '../../../errors.ts';
 import { BYTES_PER_ELEMENT, type FloatDtype } from '../../../tensor/dtype.ts';
+import { allocate } from '../allocate.ts';
 import { BUFFER_USAGE, MAP_MODE } from '../flags.ts';
 import { cachedPipeline, gridFor, LINEAR_INDEX } from './pipelines.ts';
 
@@ -51,6 +52,8 @@ fn main(
 }
 `;
 
+type Triple<T> = [T, T, T];
+
 /** What to look at in {@link countNonFinite}. */
 export type FiniteCheck = {
   dtype: FloatDtype;
@@ -58,7 +61,7 @@ export type FiniteCheck = {
   length: number;
 };
 
-/** How many of the first `length` elements of `buffer` are NaN or infinite. */
+/** How many of the first `length` elements of `buffer` are NaN or infinite. Rejects with `out-of-memory`. */
 export async function countNonFinite(
   device: GPUDevice,
   buffer: GPUBuffer,
@@ -75,18 +78,14 @@ export async function countNonFinite(
     constants: { IS_HALF: Number(isHalf) },
   }));
   const { STORAGE, COPY_SRC, COPY_DST, MAP_READ, UNIFORM } = BUFFER_USAGE;
-  const total = device.createBuffer({ label: 'finite/total', size: 4, usage: STORAGE | COPY_SRC });
-  const uniform = device.createBuffer({
-    label: 'finite/job',
-    size: 16,
-    usage: UNIFORM | COPY_DST,
-  });
-  const result = device.createBuffer({
-    label: 'finite/result',
-    size: 4,
-    usage: COPY_DST | MAP_READ,
-  });
+  const allocations = [
+    { label: 'finite/total', size: 4, usage: STORAGE | COPY_SRC },
+    { label: 'finite/job', size: 16, usage: UNIFORM | COPY_DST },
+    { label: 'finite/result', size: 4, usage: COPY_DST | MAP_READ },
+  ].map((descriptor) => allocate(device, descriptor));
+  const [total, uniform, result] = allocations.map((owned) => owned.buffer) as Triple<GPUBuffer>;
   try {
+    await Promise.all(allocations.map(({ ready }) => ready));
     for (const { offset, size } of bindableParts(device, Math.ceil(bytes / 4) * 4)) {
       const isOddEnd = isHalf && length % 2 === 1 && offset + size >= bytes;
       const job = new Uint32Array([size / 4, isOddEnd ? 0xffff : 0xffffffff, 0, 0]);
@@ -109,7 +108,7 @@ export async function countNonFinite(
     await result.mapAsync(MAP_MODE.READ);
     return new Uint32Array(result.getMappedRange())[0] ?? 0;
   } finally {
-    for (const owned of [total, uniform, result]) owned.destroy();
+    for (const owned of allocations) owned.buffer.destroy();
   }
 }
 
