@@ -10,7 +10,7 @@
 
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
-import { softwareVulkanEnv } from './test/support/vulkan-env.ts';
+import { softwareVulkanEnv } from './tools/find-software-vulkan.mjs';
 import { findChromium } from './tools/find-chromium.mjs';
 import { isolationHeaders } from './tools/isolation-headers.ts';
 

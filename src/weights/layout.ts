@@ -17,7 +17,9 @@ export function laidOutShape(shape: readonly number[], layout: WeightLayout): nu
   if (layout === 'stored') return [...shape];
   const [rows, columns, ...rest] = shape;
   if (rows === undefined || columns === undefined || rest.some((dim) => dim !== 1)) {
-    throw new RangeError(`only a matrix can be transposed, not a tensor of shape [${shape.join(', ')}]`);
+    throw new RangeError(
+      `only a matrix can be transposed, not a tensor of shape [${shape.join(', ')}]`,
+    );
   }
   return [columns, rows];
 }

@@ -1,0 +1,62 @@
+/**
+ * A ControlNet ready to run: what the UNet gets and a hint picture in, residuals for the UNet out.
+ */
+
+import type { JsonConfig } from '../networks/config.ts';
+import { controlNetGraph } from '../networks/controlnet.ts';
+import { parseControlNetConfig, type ControlNetConfig } from '../networks/unet-config.ts';
+import type { RunTensor } from '../runtime/backend.ts';
+import type { Runtime, StageRunOptions } from '../runtime/runtime.ts';
+import { Stage } from '../runtime/stage.ts';
+import type { Checkpoint } from '../weights/checkpoint.ts';
+import { isRagged, trunkInputs, type TrunkInputs } from './unet.ts';
+
+/** What a ControlNet is given at every step. */
+export type ControlNetInputs = TrunkInputs & {
+  /** RGB in [0, 1] at full size, [B, 3, 8H, 8W] for Stable Diffusion. */
+  readonly hint: RunTensor;
+  /** Factor on all residuals; 1 is full strength. */
+  readonly conditioningScale: number;
+  /** Residuals weigh from 0.1 to 1 with depth; default false. */
+  readonly isGuess?: boolean;
+};
+
+/** Which graph a run needs. */
+export type ControlNetVariant = { readonly isRagged: boolean; readonly isGuess: boolean };
+
+/** See the file's header. */
+export class ControlNet {
+  readonly config: ControlNetConfig;
+  /** The network in all its graphs. */
+  readonly stage: Stage<ControlNetVariant>;
+  readonly #runtime: Runtime;
+
+  constructor(runtime: Runtime, json: JsonConfig, checkpoint: Checkpoint) {
+    const config = parseControlNetConfig(json);
+    this.#runtime = runtime;
+    this.config = config;
+    this.stage = new Stage({
+      name: 'ControlNet',
+      checkpoint,
+      isSafeInHalf: true,
+      build: (variant, options) => controlNetGraph(config, checkpoint, { ...options, ...variant }),
+    });
+  }
+
+  /** The residuals `down_0`, `down_1`, … and `mid`. */
+  async residuals(
+    inputs: ControlNetInputs,
+    options: StageRunOptions = {},
+  ): Promise<Record<string, RunTensor>> {
+    const variant = {
+      isRagged: isRagged(this.config, inputs.sample),
+      isGuess: inputs.isGuess ?? false,
+    };
+    const given = {
+      ...trunkInputs(this.config, inputs),
+      hint: inputs.hint,
+      conditioning_scale: { dims: [1], data: Float32Array.of(inputs.conditioningScale) },
+    };
+    return this.#runtime.run(this.stage, variant, given, options);
+  }
+}

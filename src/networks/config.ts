@@ -1,0 +1,106 @@
+/**
+ * The parts of diffusers' and transformers' config.json that shape a network.
+ *
+ * A config is read once, with the libraries' own defaults; a value that asks for something these
+ * networks do not have is refused by name rather than ignored.
+ */
+
+import { EngineError } from '../errors.ts';
+
+/** A parsed config.json. */
+export type JsonConfig = Readonly<Record<string, unknown>>;
+
+/** Reads typed fields of a config.json, and refuses what is not supported. */
+export class ConfigReader {
+  /** What is being read, for messages. */
+  readonly what: string;
+  readonly config: JsonConfig;
+
+  constructor(what: string, config: JsonConfig) {
+    this.what = what;
+    this.config = config;
+  }
+
+  /** A number; `fallback` when absent or null. */
+  number(name: string, fallback?: number): number {
+    const value = this.config[name] ?? fallback;
+    if (typeof value !== 'number' || !Number.isFinite(value)) throw this.#wrong(name, 'a number');
+    return value;
+  }
+
+  /** A number, or undefined when absent or null. */
+  optionalNumber(name: string): number | undefined {
+    return this.config[name] == null ? undefined : this.number(name);
+  }
+
+  /** A list of numbers. */
+  numbers(name: string): number[] {
+    const value = this.config[name];
+    if (!Array.isArray(value) || !value.every((item) => typeof item === 'number')) {
+      throw this.#wrong(name, 'a list of numbers');
+    }
+    return value as number[];
+  }
+
+  /** A number for every one of `count` blocks, given as one number for all or as a list. */
+  perBlock(name: string, count: number, fallback?: number): number[] {
+    const value = this.config[name] ?? fallback;
+    const list = typeof value === 'number' ? Array<number>(count).fill(value) : value;
+    if (
+      !Array.isArray(list) ||
+      list.length !== count ||
+      !list.every((item) => typeof item === 'number')
+    ) {
+      throw this.#wrong(name, `a number or a list of ${count} numbers`);
+    }
+    return list as number[];
+  }
+
+  /** A truth value. */
+  boolean(name: string, fallback: boolean): boolean {
+    const value = this.config[name] ?? fallback;
+    if (typeof value !== 'boolean') throw this.#wrong(name, 'true or false');
+    return value;
+  }
+
+  /** One of a closed set of words. */
+  choice<T extends string>(name: string, choices: readonly T[], fallback?: T): T {
+    const value = this.config[name] ?? fallback;
+    const found = choices.find((choice) => choice === value);
+    if (found === undefined) throw this.#wrong(name, `one of ${choices.join(', ')}`);
+    return found;
+  }
+
+  /** A list of words from a closed set. */
+  choices<T extends string>(name: string, choices: readonly T[]): T[] {
+    const value = this.config[name];
+    const isValid = (item: unknown): item is T => choices.some((choice) => choice === item);
+    if (!Array.isArray(value) || !value.every(isValid)) {
+      throw this.#wrong(name, `a list of ${choices.join(', ')}`);
+    }
+    return value;
+  }
+
+  /** Throws EngineError `unsupported` unless the field is absent or has one of these values. */
+  only(name: string, ...allowed: readonly unknown[]): void {
+    const value = this.config[name];
+    if (value === undefined || allowed.some((item) => item === value)) return;
+    const words = allowed.map((item) => JSON.stringify(item)).join(' or ');
+    throw new EngineError(
+      'unsupported',
+      `${this.what}: ${name} = ${JSON.stringify(value)} is not supported, only ${words}`,
+      { detail: { field: name, value } },
+    );
+  }
+
+  #wrong(name: string, expected: string): EngineError {
+    const value = JSON.stringify(this.config[name]);
+    return new EngineError(
+      'model-malformed',
+      `${this.what}: ${name} must be ${expected}, got ${value}`,
+      {
+        detail: { field: name },
+      },
+    );
+  }
+}

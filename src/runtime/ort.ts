@@ -1,0 +1,197 @@
+/**
+ * The only file that knows onnxruntime-web: loads one of its builds, makes sessions, runs them.
+ *
+ * The library allows one session creation and one run at a time, so everything goes through one queue
+ * per build. Its messages are wrapped into {@link EngineError}s.
+ */
+
+import type * as OrtModule from 'onnxruntime-web';
+
+import { EngineError, isEngineError } from '../errors.ts';
+import type { FloatDtype } from '../tensor/dtype.ts';
+import { SerialQueue } from '../util/serial-queue.ts';
+
+/**
+ * - `wasm`: CPU only.
+ * - `asyncify`: WebGPU in every browser and in Node.
+ * - `jspi`: WebGPU where `WebAssembly.Suspending` exists; smaller, starts faster, costs less a run.
+ */
+export type OrtBuild = 'wasm' | 'asyncify' | 'jspi';
+
+/** Options of {@link loadOrt}; the first call for a build decides. */
+export type OrtOptions = {
+  /** Where the build's `.wasm` (and glue `.mjs`) lie; by default beside the library's own file. */
+  readonly wasmPaths?: string | { readonly wasm?: string; readonly mjs?: string };
+  /** Threads of CPU kernels; default: half the logical cores, 1 without cross-origin isolation. */
+  readonly threads?: number;
+};
+
+/** A tensor as the library takes and gives it. */
+export type OrtTensor = OrtModule.Tensor;
+
+/** Options of {@link Ort.createSession}. */
+export type SessionOptions = {
+  /** Run on this GPU device; without one, on the CPU. */
+  readonly gpu?: {
+    readonly device: GPUDevice;
+    readonly preferredLayout: 'NHWC' | 'NCHW';
+    readonly validation: 'disabled' | 'basic';
+  };
+  /** Content of the external tensors, by path. */
+  readonly external: readonly { readonly path: string; readonly data: Uint8Array }[];
+  /** Prints the library's own log from this level up: 0 everything, 4 fatal errors only; default 3. */
+  readonly logSeverity?: 0 | 1 | 2 | 3 | 4;
+};
+
+/** A session; release it when done. */
+export type OrtSession = {
+  readonly run: (feeds: Record<string, OrtTensor>) => Promise<Record<string, OrtTensor>>;
+  readonly release: () => Promise<void>;
+};
+
+const loaded = new Map<OrtBuild, Promise<Ort>>();
+
+/** Loads a build once; later calls get the same one. */
+export function loadOrt(build: OrtBuild, options: OrtOptions = {}): Promise<Ort> {
+  let promise = loaded.get(build);
+  if (promise === undefined) {
+    promise = importBuild(build).then((module) => new Ort(build, module, options));
+    promise.catch(() => loaded.delete(build));
+    loaded.set(build, promise);
+  }
+  return promise;
+}
+
+/** The WebGPU build this JavaScript engine can run best. */
+export function bestGpuBuild(): OrtBuild {
+  return 'Suspending' in WebAssembly ? 'jspi' : 'asyncify';
+}
+
+async function importBuild(build: OrtBuild): Promise<typeof OrtModule> {
+  try {
+    switch (build) {
+      case 'wasm':
+        // The library's entry for Node is the one whose threads work there.
+        return isNode() ? await import('onnxruntime-web') : await import('onnxruntime-web/wasm');
+      case 'asyncify':
+        return await import('onnxruntime-web/webgpu');
+      case 'jspi':
+        return await import('onnxruntime-web/jspi');
+      default:
+        return build satisfies never;
+    }
+  } catch (cause) {
+    throw new EngineError(
+      'runtime-failed',
+      `onnxruntime-web's ${build} build could not be loaded`,
+      { cause },
+    );
+  }
+}
+
+function isNode(): boolean {
+  return typeof process !== 'undefined' && process.versions?.node !== undefined;
+}
+
+function defaultThreads(): number {
+  if (!isNode() && globalThis.crossOriginIsolated !== true) return 1;
+  const cores = typeof navigator === 'undefined' ? 2 : (navigator.hardwareConcurrency ?? 2);
+  return Math.max(1, Math.min(8, Math.ceil(cores / 2)));
+}
+
+/** One loaded build of the library. */
+export class Ort {
+  readonly build: OrtBuild;
+  readonly #module: typeof OrtModule;
+  readonly #queue = new SerialQueue();
+
+  constructor(build: OrtBuild, module: typeof OrtModule, options: OrtOptions) {
+    this.build = build;
+    this.#module = module;
+    module.env.wasm.numThreads = options.threads ?? defaultThreads();
+    if (options.wasmPaths !== undefined) {
+      module.env.wasm.wasmPaths = options.wasmPaths as NonNullable<
+        typeof module.env.wasm.wasmPaths
+      >;
+    }
+  }
+
+  /** Threads of CPU kernels. */
+  get threads(): number {
+    return this.#module.env.wasm.numThreads ?? 1;
+  }
+
+  /** A tensor over numbers in the JavaScript heap. */
+  hostTensor(data: Float32Array, dims: readonly number[]): OrtTensor {
+    return new this.#module.Tensor('float32', data, [...dims]);
+  }
+
+  /** A tensor over a buffer of the caller's, which keeps it. */
+  gpuTensor(buffer: GPUBuffer, dtype: FloatDtype, dims: readonly number[]): OrtTensor {
+    return this.#module.Tensor.fromGpuBuffer(buffer, { dataType: dtype, dims: [...dims] });
+  }
+
+  /** Makes a session from a model file. */
+  createSession(
+    model: Uint8Array,
+    options: SessionOptions,
+    signal?: AbortSignal,
+  ): Promise<OrtSession> {
+    return this.#queue.run(async () => {
+      const session = await this.#guard('make a session', () =>
+        this.#module.InferenceSession.create(model, this.#sessionOptions(options)),
+      );
+      return {
+        run: (feeds) => this.#queue.run(() => this.#guard('run', () => session.run(feeds))),
+        release: () => this.#queue.run(() => session.release()),
+      };
+    }, signal);
+  }
+
+  #sessionOptions({
+    gpu,
+    external,
+    logSeverity = 3,
+  }: SessionOptions): OrtModule.InferenceSession.SessionOptions {
+    const provider =
+      gpu === undefined
+        ? { name: 'wasm' }
+        : {
+            name: 'webgpu',
+            device: gpu.device,
+            preferredLayout: gpu.preferredLayout,
+            storageBufferCacheMode: 'simple',
+            validationMode: gpu.validation,
+          };
+    return {
+      executionProviders: [provider as OrtModule.InferenceSession.ExecutionProviderConfig],
+      externalData: [...external],
+      logSeverityLevel: logSeverity,
+      ...(gpu === undefined ? {} : { preferredOutputLocation: 'gpu-buffer' }),
+    };
+  }
+
+  async #guard<T>(what: string, task: () => Promise<T>): Promise<T> {
+    try {
+      return await task();
+    } catch (cause) {
+      if (isEngineError(cause)) throw cause;
+      throw wrap(cause, what);
+    }
+  }
+}
+
+const OUT_OF_MEMORY =
+  /out of memory|memory access out of bounds|bad_alloc|failed to allocate|exceeds the max buffer size/i;
+
+function wrap(cause: unknown, what: string): EngineError {
+  const text = cause instanceof Error ? cause.message : String(cause);
+  const isMemory = cause instanceof RangeError || OUT_OF_MEMORY.test(text);
+  // wasm throws bare numbers (C++ exceptions) when it cannot even form a message: nearly always its heap.
+  const isBare = typeof cause === 'number';
+  return new EngineError(
+    isMemory || isBare ? 'out-of-memory' : 'runtime-failed',
+    `onnxruntime could not ${what}: ${text.slice(0, 400)}`,
+    { cause },
+  );
+}

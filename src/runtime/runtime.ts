@@ -1,0 +1,156 @@
+/**
+ * Runs stages on whatever this machine has: WebGPU where it computes right, wasm otherwise.
+ *
+ * Here live the promises about devices: f16 that overflows is repeated in f32 and remembered, a lost
+ * device is replaced and the run repeated, no dispatch is planned to run longer than half a second.
+ */
+
+import { EngineError, isEngineError } from '../errors.ts';
+import type { WeightPlacement } from '../graph/builder.ts';
+import { isFiniteTensor } from '../tensor/host-tensor.ts';
+import type { TensorEntry } from '../weights/checkpoint.ts';
+import {
+  isDeviceTensor,
+  type Backend,
+  type PrepareOptions,
+  type RunOptions,
+  type RunTensor,
+  type SizedTensor,
+} from './backend.ts';
+import type { DeviceBudget } from './plan.ts';
+import type { FittedGraph, Stage } from './stage.ts';
+
+/** A backend with what planning needs to know of its device, and how to get it back when it is lost. */
+export type RuntimeHost = {
+  readonly backend: Backend;
+  readonly budget: DeviceBudget;
+  /** Whether a tensor in GPU memory is free of NaN and infinity. */
+  readonly isFiniteOnDevice: (tensor: RunTensor) => Promise<boolean>;
+  /** A fresh host on a new device; undefined where a backend cannot be lost. */
+  readonly recover: (() => Promise<RuntimeHost>) | undefined;
+};
+
+/** Options of {@link Runtime.run}. */
+export type StageRunOptions = RunOptions & Pick<PrepareOptions, 'onProgress'>;
+
+/** Settings of a {@link Runtime}. */
+export type RuntimeSettings = {
+  /** Where weights go; by default as the spelling has it. For measurements. */
+  readonly placeWeight?: (entry: TensorEntry) => WeightPlacement;
+  /** Run every stage in the device's precision, also one that is not known to be safe in f16. For measurements. */
+  readonly trustHalf?: boolean;
+};
+
+/** See the file's header. */
+export class Runtime {
+  #host: RuntimeHost;
+  readonly #settings: RuntimeSettings;
+  #recovery: Promise<void> | undefined;
+
+  constructor(host: RuntimeHost, settings: RuntimeSettings = {}) {
+    this.#host = host;
+    this.#settings = settings;
+  }
+
+  /** The backend in use now; another one after a device was lost. */
+  get backend(): Backend {
+    return this.#host.backend;
+  }
+
+  /** What the device allows. */
+  get budget(): DeviceBudget {
+    return this.#host.budget;
+  }
+
+  /** The graph a run with inputs of these sizes would use, and what it would cost. */
+  fit<V>(stage: Stage<V>, variant: V, inputs: Readonly<Record<string, SizedTensor>>): FittedGraph {
+    const { backend, budget } = this.#host;
+    const { placeWeight, trustHalf } = this.#settings;
+    return stage.fit(variant, inputs, {
+      spelling: backend.spelling,
+      dtype: trustHalf === true ? backend.precision : stage.dtypeFor(backend.precision),
+      budget,
+      ...(placeWeight === undefined ? {} : { placeWeight }),
+    });
+  }
+
+  /**
+   * Runs a stage. Host pictures go in and come out as [B, C, H, W]; outputs named in `keepOnDevice` stay in GPU memory.
+   *
+   * @throws EngineError `non-finite` when the result is not finite in f32 either, `device-lost` when the device is lost
+   *   and the inputs were lost with it, or when it is lost twice.
+   */
+  async run<V>(
+    stage: Stage<V>,
+    variant: V,
+    inputs: Readonly<Record<string, RunTensor>>,
+    options: StageRunOptions = {},
+  ): Promise<Record<string, RunTensor>> {
+    const host = this.#host;
+    try {
+      return await this.#runOn(host, stage, variant, inputs, options);
+    } catch (error) {
+      if (!isEngineError(error) || error.code !== 'device-lost' || host.recover === undefined)
+        throw error;
+      await this.#replace(host);
+      if (Object.values(inputs).some(isDeviceTensor)) throw error;
+      return this.#runOn(this.#host, stage, variant, inputs, options);
+    }
+  }
+
+  /** Gives back all memory. */
+  async dispose(): Promise<void> {
+    await this.#host.backend.dispose();
+  }
+
+  async #runOn<V>(
+    host: RuntimeHost,
+    stage: Stage<V>,
+    variant: V,
+    inputs: Readonly<Record<string, RunTensor>>,
+    options: StageRunOptions,
+  ): Promise<Record<string, RunTensor>> {
+    const { graph } = this.fit(stage, variant, inputs);
+    const prepared = await host.backend.prepare(graph, options);
+    const outputs = await prepared.run(inputs, options);
+    if (await allFinite(host, outputs)) return outputs;
+    for (const tensor of Object.values(outputs)) if (isDeviceTensor(tensor)) tensor.dispose();
+    if (graph.dtype === 'float16' && this.#settings.trustHalf !== true) {
+      stage.rememberOverflow();
+      return this.#runOn(host, stage, variant, inputs, options);
+    }
+    throw new EngineError(
+      'non-finite',
+      `${stage.name} gave numbers that are not finite in ${graph.dtype}; its weights or its inputs are damaged`,
+      { detail: { stage: stage.name, dtype: graph.dtype } },
+    );
+  }
+
+  /** Replaces a lost host once, however many runs notice the loss. */
+  async #replace(lost: RuntimeHost): Promise<void> {
+    if (this.#host !== lost) return;
+    this.#recovery ??= (async () => {
+      try {
+        // Frees what the lost device's sessions hold outside of it; failures are the loss itself.
+        await lost.backend.dispose().catch(() => undefined);
+        this.#host = await (lost.recover as NonNullable<RuntimeHost['recover']>)();
+      } finally {
+        this.#recovery = undefined;
+      }
+    })();
+    await this.#recovery;
+  }
+}
+
+async function allFinite(
+  host: RuntimeHost,
+  outputs: Readonly<Record<string, RunTensor>>,
+): Promise<boolean> {
+  for (const tensor of Object.values(outputs)) {
+    const isFinite = isDeviceTensor(tensor)
+      ? await host.isFiniteOnDevice(tensor)
+      : isFiniteTensor(tensor);
+    if (!isFinite) return false;
+  }
+  return true;
+}

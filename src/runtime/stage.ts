@@ -1,0 +1,108 @@
+/**
+ * One network over one checkpoint, in all the graphs it may need: a graph for each variant, format and cut of
+ * its attention, built on demand and kept.
+ */
+
+import type { GraphModule, Spelling } from '../graph/builder.ts';
+import type { Bindings } from '../graph/dim.ts';
+import type { AttentionChunks } from '../graph/ops.ts';
+import type { NetworkOptions } from '../networks/network.ts';
+import type { FloatDtype } from '../tensor/dtype.ts';
+import type { Checkpoint } from '../weights/checkpoint.ts';
+import { bindSizes, type SizedTensor } from './backend.ts';
+import { chunksFor, planRun, type DeviceBudget, type RunPlan } from './plan.ts';
+
+/** What makes a stage. */
+export type StageDefinition<Variant> = {
+  /** For messages and progress, such as `unet`. */
+  readonly name: string;
+  readonly checkpoint: Checkpoint;
+  /** Whether its numbers are known to stay within f16's range; otherwise it always runs in f32. */
+  readonly isSafeInHalf: boolean;
+  /** Writes the graph of a variant. */
+  readonly build: (variant: Variant, options: NetworkOptions) => GraphModule;
+};
+
+/** What a graph is fitted to. */
+export type Fitting = {
+  readonly spelling: Spelling;
+  readonly dtype: FloatDtype;
+  readonly budget: DeviceBudget;
+  readonly placeWeight?: NetworkOptions['placeWeight'];
+};
+
+/** A graph that fits, and what running it costs. */
+export type FittedGraph = {
+  readonly graph: GraphModule;
+  readonly bindings: Bindings;
+  readonly plan: RunPlan;
+};
+
+type Attention = Parameters<AttentionChunks>[0];
+type Built = { readonly graph: GraphModule; readonly attentions: ReadonlyMap<string, Attention> };
+
+/** See the file's header. `Variant` must be plain data: its JSON text is its identity. */
+export class Stage<Variant> {
+  readonly name: string;
+  readonly checkpoint: Checkpoint;
+  readonly isSafeInHalf: boolean;
+  readonly #build: StageDefinition<Variant>['build'];
+  readonly #graphs = new Map<string, Built>();
+  #mustBeFull = false;
+
+  constructor(definition: StageDefinition<Variant>) {
+    this.name = definition.name;
+    this.checkpoint = definition.checkpoint;
+    this.isSafeInHalf = definition.isSafeInHalf;
+    this.#build = definition.build;
+  }
+
+  /** The format to run in where the device computes best in `precision`. */
+  dtypeFor(precision: FloatDtype): FloatDtype {
+    return this.isSafeInHalf && !this.#mustBeFull ? precision : 'float32';
+  }
+
+  /** Remembers that f16 gave NaN or infinity. */
+  rememberOverflow(): void {
+    this.#mustBeFull = true;
+  }
+
+  /** The graph for inputs of these sizes, its attention cut as the device asks. */
+  fit(
+    variant: Variant,
+    inputs: Readonly<Record<string, SizedTensor>>,
+    fitting: Fitting,
+  ): FittedGraph {
+    const { dtype, budget, spelling } = fitting;
+    const whole = this.#built(variant, fitting, new Map());
+    const bindings = bindSizes(whole.graph, inputs);
+    const rule = chunksFor({ bindings, budget, dtype, isFused: spelling === 'webgpu' });
+    const cuts = new Map([...whole.attentions].map(([key, attention]) => [key, rule(attention)]));
+    const isWhole = [...cuts.values()].every((chunks) => chunks === 1);
+    const { graph } = isWhole ? whole : this.#built(variant, fitting, cuts);
+    return { graph, bindings, plan: planRun(graph, bindings, budget) };
+  }
+
+  #built(variant: Variant, fitting: Fitting, cuts: ReadonlyMap<string, number>): Built {
+    const { spelling, dtype, placeWeight } = fitting;
+    const key = JSON.stringify([variant, spelling, dtype, placeWeight?.toString(), [...cuts]]);
+    let built = this.#graphs.get(key);
+    if (built === undefined) {
+      const attentions = new Map<string, Attention>();
+      const graph = this.#build(variant, {
+        spelling,
+        dtype,
+        ...(placeWeight === undefined ? {} : { placeWeight }),
+        attentionChunks: (attention) => {
+          const { queries, keys, heads, headWidth } = attention;
+          const name = `${String(queries)}x${String(keys)}x${heads}x${headWidth}`;
+          attentions.set(name, attention);
+          return cuts.get(name) ?? 1;
+        },
+      });
+      built = { graph, attentions };
+      this.#graphs.set(key, built);
+    }
+    return built;
+  }
+}

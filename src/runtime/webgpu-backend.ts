@@ -1,0 +1,234 @@
+/**
+ * The backend on a GPU: onnxruntime's WebGPU provider on a device of our own.
+ *
+ * Weights belong to the weight store and are bound as graph inputs, so that every graph over a checkpoint
+ * shares one copy of them. A session is cheap beside them; the least used are released.
+ */
+
+import { EngineError } from '../errors.ts';
+import type { GraphModule, Spelling } from '../graph/builder.ts';
+import type { FloatDtype } from '../tensor/dtype.ts';
+import { toChannelsFirst, toChannelsLast, type HostTensor } from '../tensor/host-tensor.ts';
+import { laidOut } from '../weights/lay-out.ts';
+import {
+  bindSizes,
+  isChannelsLast,
+  isDeviceTensor,
+  type Backend,
+  type PreparedGraph,
+  type PrepareOptions,
+  type RunOptions,
+  type RunTensor,
+} from './backend.ts';
+import type { GpuDevice } from './gpu/device.ts';
+import type { GpuWeight } from './gpu/weight-slot.ts';
+import { GpuWeightStore, type GpuWeightStoreOptions } from './gpu/weight-store.ts';
+import type { Ort, OrtSession, OrtTensor } from './ort.ts';
+
+/** Sessions kept for reuse. */
+const MAX_SESSIONS = 24;
+
+/** Options of a {@link WebGpuBackend}. */
+export type WebGpuBackendOptions = {
+  readonly spelling: Spelling;
+  readonly precision: FloatDtype;
+  /** Checks every call; default false. */
+  readonly validates?: boolean;
+  readonly store?: GpuWeightStoreOptions;
+  /** Prints the library's own log from this level up: 0 everything, 4 fatal errors only; default 3. */
+  readonly logSeverity?: 0 | 1 | 2 | 3 | 4;
+};
+
+type Cached = {
+  readonly prepared: PreparedGraph;
+  readonly session: OrtSession;
+  readonly weights: readonly GpuWeight[];
+};
+
+/** See the file's header. */
+export class WebGpuBackend implements Backend {
+  readonly kind = 'webgpu';
+  readonly spelling: Spelling;
+  readonly precision: FloatDtype;
+  /** The weights on the device. */
+  readonly store: GpuWeightStore;
+  readonly #ort: Ort;
+  readonly #gpu: GpuDevice;
+  readonly #options: WebGpuBackendOptions;
+  readonly #cache = new Map<string, Cached>();
+  #lost: EngineError | undefined;
+  /** Rejects when the device is lost. */
+  readonly #loss: Promise<never>;
+
+  constructor(ort: Ort, gpu: GpuDevice, options: WebGpuBackendOptions) {
+    this.#ort = ort;
+    this.#gpu = gpu;
+    this.#options = options;
+    this.spelling = options.spelling;
+    this.precision = options.precision;
+    this.store = new GpuWeightStore(gpu.device, options.store);
+    this.#loss = gpu.lost.then(({ reason, message }) => {
+      this.#lost = new EngineError(
+        'device-lost',
+        `the GPU device was lost (${reason}): ${message}`,
+        {
+          detail: { reason },
+        },
+      );
+      throw this.#lost;
+    });
+    this.#loss.catch(() => undefined);
+  }
+
+  /** Bytes of weights on the GPU. */
+  get residentBytes(): number {
+    return this.store.residentBytes;
+  }
+
+  /** Bytes of weights sent to the GPU since the start. */
+  get uploadedBytes(): number {
+    return this.store.uploadedBytes;
+  }
+
+  /** The graph with its session and weights; equal graphs share both. */
+  async prepare(graph: GraphModule, options: PrepareOptions = {}): Promise<PreparedGraph> {
+    const known = this.#cache.get(graph.hash);
+    if (known !== undefined) {
+      this.#cache.delete(graph.hash);
+      this.#cache.set(graph.hash, known);
+      return known.prepared;
+    }
+    return this.#guard(async () => {
+      while (this.#cache.size >= MAX_SESSIONS) await this.#evict();
+      const bound = graph.weights.filter(({ placement }) => placement === 'input');
+      const requests = bound.map(({ entry, dtype, layout }) => ({
+        checkpointId: graph.checkpointId,
+        entry,
+        dtype,
+        layout,
+      }));
+      const weights = await this.store.acquireAll(requests, options);
+      try {
+        const session = await this.#createSession(graph, options.signal);
+        const fixed = Object.fromEntries(
+          bound.map(({ name, dtype, dims }, i) => [
+            name,
+            this.#ort.gpuTensor((weights[i] as GpuWeight).buffer, dtype, dims),
+          ]),
+        );
+        const prepared: PreparedGraph = {
+          graph,
+          run: (inputs, runOptions) =>
+            this.#guard(() => this.#run(graph, session, fixed, inputs, runOptions)),
+        };
+        this.#cache.set(graph.hash, { prepared, session, weights });
+        return prepared;
+      } catch (error) {
+        for (const weight of weights) this.store.release(weight);
+        throw error;
+      }
+    });
+  }
+
+  /** Releases the checkpoint's sessions and frees its weights. */
+  async releaseCheckpoint(checkpointId: string): Promise<void> {
+    for (const [hash, cached] of this.#cache) {
+      if (cached.prepared.graph.checkpointId === checkpointId) await this.#drop(hash, cached);
+    }
+    this.store.releaseCheckpoint(checkpointId);
+  }
+
+  /** Releases everything and destroys the device. */
+  async dispose(): Promise<void> {
+    for (const [hash, cached] of this.#cache) await this.#drop(hash, cached).catch(() => undefined);
+    this.store.dispose();
+    this.#gpu.device.destroy();
+  }
+
+  async #createSession(graph: GraphModule, signal: AbortSignal | undefined): Promise<OrtSession> {
+    const stored = graph.weights.filter(({ placement }) => placement === 'initializer');
+    const external: { path: string; data: Uint8Array }[] = [];
+    for (const { name, entry, dtype, layout } of stored) {
+      external.push({ path: name, data: await laidOut(entry, { dtype, layout, signal }) });
+    }
+    const { logSeverity, validates = false } = this.#options;
+    return this.#ort.createSession(
+      graph.model,
+      {
+        gpu: {
+          device: this.#gpu.device,
+          preferredLayout: graph.spelling === 'webgpu' ? 'NHWC' : 'NCHW',
+          validation: validates ? 'basic' : 'disabled',
+        },
+        external,
+        ...(logSeverity === undefined ? {} : { logSeverity }),
+      },
+      signal,
+    );
+  }
+
+  async #run(
+    graph: GraphModule,
+    session: OrtSession,
+    weights: Readonly<Record<string, OrtTensor>>,
+    inputs: Readonly<Record<string, RunTensor>>,
+    { keepOnDevice = [], signal }: RunOptions = {},
+  ): Promise<Record<string, RunTensor>> {
+    signal?.throwIfAborted();
+    bindSizes(graph, inputs);
+    const feeds: Record<string, OrtTensor> = { ...weights };
+    for (const port of graph.inputs) {
+      const tensor = inputs[port.name] as RunTensor;
+      if (isDeviceTensor(tensor)) {
+        feeds[port.name] = this.#ort.gpuTensor(tensor.buffer, 'float32', tensor.dims);
+      } else {
+        const { data, dims } = isChannelsLast(graph, port) ? toChannelsLast(tensor) : tensor;
+        feeds[port.name] = this.#ort.hostTensor(data, dims);
+      }
+    }
+    const results = await session.run(feeds);
+    const outputs: Record<string, RunTensor> = {};
+    for (const port of graph.outputs) {
+      const tensor = results[port.name] as OrtTensor;
+      if (keepOnDevice.includes(port.name)) {
+        outputs[port.name] = {
+          dims: [...tensor.dims],
+          buffer: tensor.gpuBuffer as GPUBuffer,
+          dispose: () => tensor.dispose(),
+        };
+      } else {
+        const data = (await tensor.getData(true)) as Float32Array<ArrayBuffer>;
+        const host: HostTensor = { dims: [...tensor.dims], data };
+        outputs[port.name] = isChannelsLast(graph, port) ? toChannelsFirst(host) : host;
+      }
+    }
+    return outputs;
+  }
+
+  async #evict(): Promise<void> {
+    for (const [hash, cached] of this.#cache) return this.#drop(hash, cached);
+  }
+
+  async #drop(hash: string, { session, weights }: Cached): Promise<void> {
+    this.#cache.delete(hash);
+    for (const weight of weights) this.store.release(weight);
+    if (this.#lost === undefined) await session.release();
+  }
+
+  /** Runs a task that fails as `device-lost` when the device goes, whatever the task itself says or does. */
+  async #guard<T>(task: () => Promise<T>): Promise<T> {
+    if (this.#lost !== undefined) throw this.#lost;
+    const running = task();
+    running.catch(() => undefined);
+    try {
+      return await Promise.race([running, this.#loss]);
+    } catch (error) {
+      // A failing call can be the first to notice; the loss itself is reported a moment later.
+      await Promise.race([
+        this.#loss.catch(() => undefined),
+        new Promise((resolve) => setTimeout(resolve, 50)),
+      ]);
+      throw this.#lost ?? error;
+    }
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * Starts the WebGPU backend on a device of our own, and again after the device was lost.
+ */
+
+import type { Spelling } from '../graph/builder.ts';
+import { elementCount, type FloatDtype } from '../tensor/dtype.ts';
+import { isDeviceTensor } from './backend.ts';
+import { requestGpuDevice, type GpuDevice, type GpuDeviceOptions } from './gpu/device.ts';
+import { countNonFinite } from './gpu/kernels/finite.ts';
+import { bestGpuBuild, loadOrt, type OrtBuild, type OrtOptions } from './ort.ts';
+import type { DeviceBudget, Throughput } from './plan.ts';
+import type { RuntimeHost } from './runtime.ts';
+import { WebGpuBackend, type WebGpuBackendOptions } from './webgpu-backend.ts';
+
+/** Options of {@link startWebGpuHost}. */
+export type WebGpuHostOptions = OrtOptions &
+  GpuDeviceOptions &
+  Pick<WebGpuBackendOptions, 'validates' | 'store' | 'logSeverity'> & {
+    /** The WebGPU entry point. */
+    readonly gpu: GPU;
+    /** Default: JSPI where the engine has it, else asyncify. */
+    readonly build?: OrtBuild;
+    readonly spelling: Spelling;
+    readonly precision: FloatDtype;
+    /** As measured on this device; undefined lifts the limit on the time of a dispatch. */
+    readonly throughput?: Throughput | undefined;
+  };
+
+/** A WebGPU host with its device. */
+export type WebGpuHost = RuntimeHost & { readonly backend: WebGpuBackend; readonly gpu: GpuDevice };
+
+/** Opens a device and starts the backend on it. */
+export async function startWebGpuHost(options: WebGpuHostOptions): Promise<WebGpuHost> {
+  const ort = await loadOrt(options.build ?? bestGpuBuild(), options);
+  const { precision } = options;
+  const features = { ...options.features, f16: precision === 'float16' };
+  const gpu = await requestGpuDevice(options.gpu, { ...options, features });
+  const { device } = gpu;
+  const backend = new WebGpuBackend(ort, gpu, options);
+  return {
+    gpu,
+    backend,
+    budget: deviceBudget(device.limits, options.throughput),
+    isFiniteOnDevice: async (tensor) => {
+      if (!isDeviceTensor(tensor)) return true;
+      const check = { dtype: 'float32', length: elementCount(tensor.dims) } as const;
+      return (await countNonFinite(device, tensor.buffer, check)) === 0;
+    },
+    recover: () => startWebGpuHost(options),
+  };
+}
+
+/** What a device's limits and its measured throughput allow. */
+export function deviceBudget(
+  limits: Pick<GPUSupportedLimits, 'maxBufferSize' | 'maxStorageBufferBindingSize'>,
+  throughput: Throughput | undefined,
+): DeviceBudget {
+  return {
+    maxBufferBytes: limits.maxBufferSize,
+    maxBindingBytes: limits.maxStorageBufferBindingSize,
+    throughput,
+  };
+}

@@ -1,0 +1,57 @@
+/**
+ * What a conformance case is, and how its outcome is told.
+ */
+
+import type { FloatDtype } from '../../src/tensor/dtype.ts';
+import type { HostTensor } from '../../src/tensor/host-tensor.ts';
+import type { Runtime } from '../../src/runtime/runtime.ts';
+
+/** Computed numbers beside those they should be. */
+export type Comparison = { readonly computed: HostTensor; readonly expected: HostTensor };
+
+/** One line of a run. */
+export type ConformanceCase = {
+  /** `file/case`, such as `parts/unet/out`. */
+  readonly name: string;
+  /** Largest relative error (L2 of the difference over L2 of the expected); undefined when only equality will do. */
+  readonly tolerance: number | undefined;
+  readonly run: (runtime: Runtime) => Promise<readonly Comparison[]>;
+};
+
+/** How a case went. */
+export type Outcome =
+  | { readonly status: 'passed' | 'failed'; readonly error: number; readonly tolerance: number }
+  | { readonly status: 'failed'; readonly message: string }
+  /** The backend cannot hold it; counted apart. */
+  | { readonly status: 'unfit'; readonly message: string };
+
+/** What tolerances depend on. */
+export type Setting = { readonly backend: 'wasm' | 'webgpu'; readonly precision: FloatDtype };
+
+/** ‖computed - expected‖ / ‖expected‖; NaN when dimensions differ. */
+export function relativeError({ computed, expected }: Comparison): number {
+  if (computed.dims.join() !== expected.dims.join()) return NaN;
+  let difference = 0;
+  let norm = 0;
+  for (let i = 0; i < expected.data.length; i++) {
+    const e = expected.data[i] as number;
+    difference += ((computed.data[i] as number) - e) ** 2;
+    norm += e ** 2;
+  }
+  return Math.sqrt(difference / norm);
+}
+
+/** Runs one case. */
+export async function runCase(testCase: ConformanceCase, runtime: Runtime): Promise<Outcome> {
+  try {
+    const comparisons = await testCase.run(runtime);
+    if (comparisons.length === 0) return { status: 'failed', message: 'nothing was compared' };
+    const tolerance = testCase.tolerance ?? 0;
+    const error = comparisons.map(relativeError).reduce((a, b) => (b <= a ? a : b));
+    return { status: error <= tolerance ? 'passed' : 'failed', error, tolerance };
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const isUnfit = error instanceof Error && 'code' in error && error.code === 'out-of-memory';
+    return isUnfit ? { status: 'unfit', message } : { status: 'failed', message };
+  }
+}

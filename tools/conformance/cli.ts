@@ -1,0 +1,70 @@
+/**
+ * The command behind `npm run conformance`; conformance.mjs starts it with the right flags of Node.
+ */
+
+import { readdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+
+import { startRuntime } from '../../src/runtime/start.ts';
+import { GoldenFolder } from './folder.ts';
+import { collectCases, runConformance } from './run.ts';
+
+const USAGE = `npm run conformance -- DIR [--backend wasm|webgpu] [--precision f32|f16] [--only PATTERN]`;
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      backend: { type: 'string', default: 'wasm' },
+      precision: { type: 'string', default: 'f32' },
+      only: { type: 'string' },
+    },
+  });
+  const [directory] = positionals;
+  const backend = oneOf('--backend', values.backend, ['wasm', 'webgpu']);
+  const precision =
+    oneOf('--precision', values.precision, ['f32', 'f16']) === 'f32' ? 'float32' : 'float16';
+  if (directory === undefined || positionals.length > 1) throw new Error(`usage: ${USAGE}`);
+  const only = values.only === undefined ? undefined : new RegExp(values.only);
+
+  const names = readdirSync(directory);
+  const files = names.filter(
+    (name) => names.includes(name.replace(/json$/, 'bin')) && name.endsWith('.json'),
+  );
+  if (files.length === 0)
+    throw new Error(`${directory} holds no golden files (a .json with a .bin beside it)`);
+  const folder = new GoldenFolder(
+    async (path) => new Uint8Array(await readFile(join(directory, path))),
+  );
+  const setting = { backend, precision } as const;
+  const stems = files.map((name) => name.slice(0, -'.json'.length));
+  const cases = await collectCases(folder, stems, setting);
+
+  const runtime = await startRuntime({ backend, precision, allowSoftware: true });
+  console.log(`backend: ${runtime.report.summary}`);
+  const summary = await runConformance(runtime, cases, { setting, only, print: console.log });
+  await runtime.dispose();
+  const { passed, failed, unfit } = summary;
+  if (unfit > 0) console.log(`${unfit} cases do not fit this backend`);
+  if (passed + failed + unfit === 0) console.log(`no case matches ${String(only)}`);
+  console.log(`${passed} passed, ${failed} failed`);
+  return failed > 0 || passed === 0 ? 1 : 0;
+}
+
+function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {
+  const found = allowed.find((each) => each === value);
+  if (found === undefined)
+    throw new Error(`${name} must be one of ${allowed.join(', ')}, got ${value}`);
+  return found;
+}
+
+main().then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    console.error(error instanceof Error ? error.message : error);
+    process.exit(2);
+  },
+);
