@@ -44,7 +44,9 @@ export function graphCost(graph: GraphModule, bindings: Bindings): GraphCost {
   }
   const nodes = graph.nodes.map((node): NodeCost => {
     for (const result of node.results) sizes.set(result.name, bytesOf(result));
-    const touched = [...node.inputs, ...node.outputs].map((name) => ({
+    // Shape looks at dimensions alone.
+    const read = node.op === 'Shape' ? [] : node.inputs;
+    const touched = [...read, ...node.outputs].map((name) => ({
       name,
       bytes: sizes.get(name) ?? 0,
     }));

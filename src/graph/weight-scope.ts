@@ -7,6 +7,7 @@
 
 import { EngineError } from '../errors.ts';
 import type { Checkpoint, TensorEntry } from '../weights/checkpoint.ts';
+import { missingTensor } from '../weights/missing-tensor.ts';
 import { nearestNames } from '../weights/name-suggestions.ts';
 
 type Taken = { readonly used: Set<string>; readonly skipped: string[] };
@@ -60,19 +61,13 @@ export class WeightScope {
    * Takes a tensor.
    *
    * @param shapes the acceptable shapes, the usual one first.
-   * @throws EngineError `weights-mismatch` when it is missing (with the nearest names) or misshapen.
+   * @throws EngineError `weights-mismatch` when it is missing (with the nearest names) or misshapen, `unsupported` when
+   *   it is there in a format that cannot be computed with (fp8).
    */
   take(name: string, ...shapes: readonly (readonly number[])[]): TensorEntry {
     const path = this.#prefix + name;
     const entry = this.#checkpoint.tensors.get(path);
-    if (entry === undefined) {
-      const nearest = nearestNames(path, [...this.#checkpoint.tensors.keys()]);
-      throw new EngineError(
-        'weights-mismatch',
-        `the checkpoint ${this.#checkpoint.id} has no tensor ${path}; the nearest names are ${nearest.join(', ')}`,
-        { detail: { missing: path, nearest } },
-      );
-    }
+    if (entry === undefined) throw missingTensor(this.#checkpoint, path);
     if (!shapes.some((shape) => shape.join() === entry.shape.join())) {
       const allowed = shapes.map((shape) => `[${shape.join(', ')}]`).join(' or ');
       throw new EngineError(

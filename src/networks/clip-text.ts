@@ -95,12 +95,13 @@ export function clipTextGraph(
       body.skip('final_layer_norm');
     if (!options.outputs.some((output) => output.kind === 'pooled' && output.projected))
       w.skip('text_projection');
+    let mask: Value | undefined;
     for (const output of options.outputs) {
       if (output.kind === 'hidden') {
         const state = states[layerIndex(config, output.layer)] as Value;
         ops.output(output.name, output.normed ? norm(state) : state);
       } else {
-        const mask = ops.input('pool_mask', [batch, 1, tokens]);
+        mask ??= ops.input('pool_mask', [batch, 1, tokens]);
         ops.output(
           output.name,
           pooled(ops, config, norm(states.at(-1) as Value), mask, output.projected, w),

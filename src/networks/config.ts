@@ -63,30 +63,36 @@ export class ConfigReader {
     return value;
   }
 
-  /** One of a closed set of words. */
+  /** One of a closed set of words; another word is refused as `unsupported`. */
   choice<T extends string>(name: string, choices: readonly T[], fallback?: T): T {
     const value = this.config[name] ?? fallback;
-    const found = choices.find((choice) => choice === value);
-    if (found === undefined) throw this.#wrong(name, `one of ${choices.join(', ')}`);
-    return found;
+    if (typeof value !== 'string') throw this.#wrong(name, `one of ${choices.join(', ')}`);
+    return this.#chosen(name, value, choices);
   }
 
-  /** A list of words from a closed set. */
+  /** A list of words from a closed set; another word is refused as `unsupported`. */
   choices<T extends string>(name: string, choices: readonly T[]): T[] {
     const value = this.config[name];
-    const isValid = (item: unknown): item is T => choices.some((choice) => choice === item);
-    if (!Array.isArray(value) || !value.every(isValid)) {
-      throw this.#wrong(name, `a list of ${choices.join(', ')}`);
-    }
-    return value;
+    if (!Array.isArray(value)) throw this.#wrong(name, `a list of ${choices.join(', ')}`);
+    return value.map((item) => this.#chosen(name, item, choices));
   }
 
   /** Throws EngineError `unsupported` unless the field is absent or has one of these values. */
   only(name: string, ...allowed: readonly unknown[]): void {
     const value = this.config[name];
     if (value === undefined || allowed.some((item) => item === value)) return;
+    throw this.#unsupported(name, value, allowed);
+  }
+
+  #chosen<T extends string>(name: string, value: unknown, choices: readonly T[]): T {
+    const found = choices.find((choice) => choice === value);
+    if (found === undefined) throw this.#unsupported(name, value, choices);
+    return found;
+  }
+
+  #unsupported(name: string, value: unknown, allowed: readonly unknown[]): EngineError {
     const words = allowed.map((item) => JSON.stringify(item)).join(' or ');
-    throw new EngineError(
+    return new EngineError(
       'unsupported',
       `${this.what}: ${name} = ${JSON.stringify(value)} is not supported, only ${words}`,
       { detail: { field: name, value } },

@@ -117,6 +117,13 @@ export function chunksFor({ bindings, budget, dtype, isFused }: ChunkRules): Att
     const seconds =
       budget.throughput === undefined ? 0 : (4 * scores * headWidth) / budget.throughput.attention;
     const needed = Math.max(bytes / byteLimit, seconds / MAX_DISPATCH_SECONDS, 1);
-    return Math.min(2 ** Math.ceil(Math.log2(needed)), MAX_CHUNKS, size(queries));
+    let chunks = Math.min(2 ** Math.ceil(Math.log2(needed)), MAX_CHUNKS);
+    while (leavesOneEmpty(size(queries), chunks)) chunks /= 2;
+    return chunks;
   };
+}
+
+/** Whether so many pieces, equal but for the last one, would leave nothing for that one. */
+function leavesOneEmpty(whole: number, pieces: number): boolean {
+  return Math.ceil(whole / pieces) * (pieces - 1) >= whole;
 }
