@@ -3,8 +3,8 @@
  *
  * A dimension is a number or a product of a rational coefficient and atoms (named symbols, and
  * expressions that do not simplify, such as a rounded-up half). A symbol may be declared to be a
- * multiple of something, so that halving and doubling it again gives the symbol back. The text of
- * a dimension is canonical: two dimensions are equal exactly when their texts are.
+ * multiple of something, so that halving and doubling it again gives the symbol back. Products have
+ * one text in whatever order they are formed, and equal texts mean equal sizes.
  */
 
 /** Values for the symbols of a graph, such as `{ B: 2, H: 64, W: 64, T: 77 }`. */

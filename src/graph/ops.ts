@@ -223,14 +223,27 @@ export abstract class GraphOps {
 
   /** Every pixel replaced by its channel's mean over the picture. */
   averagePool(x: FeatureMap): FeatureMap {
-    const axes = this.channelAxis === 1 ? [2, 3] : [1, 2];
     const { dtype, shape } = x.tensor;
-    const means = this.imageShape(x.batch, 1, 1, x.channels);
-    const mean = this.g.node('ReduceMean', [x.tensor, this.g.ints(axes)], dtype, means, {
+    const size = this.g.node('Shape', [x.tensor], 'int64', [4]);
+    return { ...x, tensor: this.g.node('Expand', [this.meanPixel(x).tensor, size], dtype, shape) };
+  }
+
+  /** The mean over the picture, as a picture of one pixel. */
+  meanPixel(x: FeatureMap): FeatureMap {
+    const axes = this.channelAxis === 1 ? [2, 3] : [1, 2];
+    const shape = this.imageShape(x.batch, 1, 1, x.channels);
+    return { ...x, height: 1, width: 1, tensor: this.#mean(x.tensor, axes, shape) };
+  }
+
+  /** The mean over the tokens [B, T, C], as one token. */
+  meanToken(x: Value): Value {
+    return this.#mean(x, [1], [x.shape[0] as Dim, 1, lastOf(x)]);
+  }
+
+  #mean(x: Value, axes: readonly number[], shape: readonly Dim[]): Value {
+    return this.g.node('ReduceMean', [x, this.g.ints(axes)], x.dtype, shape, {
       attributes: { keepdims: 1 },
     });
-    const size = this.g.node('Shape', [x.tensor], 'int64', [4]);
-    return { ...x, tensor: this.g.node('Expand', [mean, size], dtype, shape) };
   }
 
   /** Cuts `x` along `axis` into equal pieces, the last one smaller if need be. */

@@ -94,7 +94,7 @@ function isNode(): boolean {
 }
 
 function defaultThreads(): number {
-  if (!isNode() && globalThis.crossOriginIsolated !== true) return 1;
+  if (!isNode() && !globalThis.crossOriginIsolated) return 1;
   const cores = typeof navigator === 'undefined' ? 2 : (navigator.hardwareConcurrency ?? 2);
   return Math.max(1, Math.min(8, Math.ceil(cores / 2)));
 }

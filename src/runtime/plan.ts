@@ -20,12 +20,17 @@ export type Throughput = {
   readonly bytes: number;
 };
 
+/** Throughput in each format that was measured. */
+export type ThroughputByFormat = Readonly<Partial<Record<FloatDtype, Throughput>>>;
+
 /** What a device allows. */
 export type DeviceBudget = {
   /** Largest buffer in bytes. */
   readonly maxBufferBytes: number;
   /** Largest part of a buffer that a shader may see at once, in bytes. */
   readonly maxBindingBytes: number;
+  /** Largest sum of weights and activations in bytes; undefined where it is not known. */
+  readonly maxMemoryBytes?: number;
   /** Measured throughput; undefined where nothing resets slow work (wasm, and renderers of tests). */
   readonly throughput: Throughput | undefined;
 };
@@ -40,7 +45,7 @@ const MAX_CHUNKS = 256;
 export type Violation = {
   readonly node: string;
   readonly op: string;
-  readonly reason: 'buffer' | 'binding' | 'time';
+  readonly reason: 'buffer' | 'binding' | 'memory' | 'time';
   /** Bytes, or seconds for `time`. */
   readonly value: number;
   readonly limit: number;
@@ -81,10 +86,21 @@ export function planRun(graph: GraphModule, bindings: Bindings, budget: DeviceBu
       check('time', nodeSeconds(node, throughput), MAX_DISPATCH_SECONDS);
     return found;
   });
+  const memoryBytes = cost.weightBytes + cost.peakActivationBytes;
+  const { maxMemoryBytes = Infinity } = budget;
+  if (memoryBytes > maxMemoryBytes) {
+    violations.push({
+      node: graph.name,
+      op: '',
+      reason: 'memory',
+      value: memoryBytes,
+      limit: maxMemoryBytes,
+    });
+  }
   return {
     cost,
     violations,
-    memoryBytes: cost.weightBytes + cost.peakActivationBytes,
+    memoryBytes,
     seconds:
       throughput === undefined
         ? undefined

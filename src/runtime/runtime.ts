@@ -8,6 +8,7 @@
 import { EngineError, isEngineError } from '../errors.ts';
 import type { WeightPlacement } from '../graph/builder.ts';
 import { isFiniteTensor } from '../tensor/host-tensor.ts';
+import type { FloatDtype } from '../tensor/dtype.ts';
 import type { TensorEntry } from '../weights/checkpoint.ts';
 import {
   isDeviceTensor,
@@ -23,7 +24,8 @@ import type { FittedGraph, Stage } from './stage.ts';
 /** A backend with what planning needs to know of its device, and how to get it back when it is lost. */
 export type RuntimeHost = {
   readonly backend: Backend;
-  readonly budget: DeviceBudget;
+  /** What the device allows graphs of a format. */
+  readonly budget: (dtype: FloatDtype) => DeviceBudget;
   /** Whether a tensor in GPU memory is free of NaN and infinity. */
   readonly isFiniteOnDevice: (tensor: RunTensor) => Promise<boolean>;
   /** A fresh host on a new device; undefined where a backend cannot be lost. */
@@ -57,19 +59,20 @@ export class Runtime {
     return this.#host.backend;
   }
 
-  /** What the device allows. */
-  get budget(): DeviceBudget {
-    return this.#host.budget;
+  /** What the device allows graphs of a format. */
+  budget(dtype: FloatDtype): DeviceBudget {
+    return this.#host.budget(dtype);
   }
 
   /** The graph a run with inputs of these sizes would use, and what it would cost. */
   fit<V>(stage: Stage<V>, variant: V, inputs: Readonly<Record<string, SizedTensor>>): FittedGraph {
     const { backend, budget } = this.#host;
     const { placeWeight, trustHalf } = this.#settings;
+    const dtype = trustHalf === true ? backend.precision : stage.dtypeFor(backend.precision);
     return stage.fit(variant, inputs, {
       spelling: backend.spelling,
-      dtype: trustHalf === true ? backend.precision : stage.dtypeFor(backend.precision),
-      budget,
+      dtype,
+      budget: budget(dtype),
       ...(placeWeight === undefined ? {} : { placeWeight }),
     });
   }

@@ -4,6 +4,7 @@
 
 import type { FloatDtype } from '../tensor/dtype.ts';
 import { loadOrt, type OrtOptions } from './ort.ts';
+import type { DeviceBudget } from './plan.ts';
 import type { RuntimeHost } from './runtime.ts';
 import { WasmBackend } from './wasm-backend.ts';
 
@@ -13,16 +14,27 @@ export type WasmHostOptions = OrtOptions & {
   readonly precision?: FloatDtype;
 };
 
+/** The heap ends at 4 GB, of which the runtime itself and fragmentation take some. */
+const WASM_BUDGET: DeviceBudget = {
+  maxBufferBytes: 2 ** 30,
+  maxBindingBytes: 2 ** 30,
+  maxMemoryBytes: 3.6 * 2 ** 30,
+  throughput: undefined,
+};
+
 /** Loads the CPU build and wraps it as a host; nothing resets slow work there, so it has no time limit. */
-export async function startWasmHost(options: WasmHostOptions = {}): Promise<RuntimeHost> {
+export async function startWasmHost(
+  options: WasmHostOptions = {},
+): Promise<RuntimeHost & { readonly threads: number }> {
   const ort = await loadOrt('wasm', options);
   const backend = new WasmBackend(
     ort,
     options.precision === undefined ? {} : { precision: options.precision },
   );
   return {
+    threads: ort.threads,
     backend,
-    budget: { maxBufferBytes: 2 ** 31, maxBindingBytes: 2 ** 31, throughput: undefined },
+    budget: () => WASM_BUDGET,
     isFiniteOnDevice: () => Promise.resolve(true),
     recover: undefined,
   };

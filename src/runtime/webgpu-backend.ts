@@ -50,10 +50,11 @@ export class WebGpuBackend implements Backend {
   readonly kind = 'webgpu';
   readonly spelling: Spelling;
   readonly precision: FloatDtype;
+  /** The device, for kernels of our own over the tensors that graphs leave on it. */
+  readonly gpu: GpuDevice;
   /** The weights on the device. */
   readonly store: GpuWeightStore;
   readonly #ort: Ort;
-  readonly #gpu: GpuDevice;
   readonly #options: WebGpuBackendOptions;
   readonly #cache = new Map<string, Cached>();
   #lost: EngineError | undefined;
@@ -62,7 +63,7 @@ export class WebGpuBackend implements Backend {
 
   constructor(ort: Ort, gpu: GpuDevice, options: WebGpuBackendOptions) {
     this.#ort = ort;
-    this.#gpu = gpu;
+    this.gpu = gpu;
     this.#options = options;
     this.spelling = options.spelling;
     this.precision = options.precision;
@@ -142,7 +143,7 @@ export class WebGpuBackend implements Backend {
   async dispose(): Promise<void> {
     for (const [hash, cached] of this.#cache) await this.#drop(hash, cached).catch(() => undefined);
     this.store.dispose();
-    this.#gpu.device.destroy();
+    this.gpu.device.destroy();
   }
 
   async #createSession(graph: GraphModule, signal: AbortSignal | undefined): Promise<OrtSession> {
@@ -156,7 +157,7 @@ export class WebGpuBackend implements Backend {
       graph.model,
       {
         gpu: {
-          device: this.#gpu.device,
+          device: this.gpu.device,
           preferredLayout: graph.spelling === 'webgpu' ? 'NHWC' : 'NCHW',
           validation: validates ? 'basic' : 'disabled',
         },

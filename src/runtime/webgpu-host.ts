@@ -8,7 +8,7 @@ import { isDeviceTensor } from './backend.ts';
 import { requestGpuDevice, type GpuDevice, type GpuDeviceOptions } from './gpu/device.ts';
 import { countNonFinite } from './gpu/kernels/finite.ts';
 import { bestGpuBuild, loadOrt, type OrtBuild, type OrtOptions } from './ort.ts';
-import type { DeviceBudget, Throughput } from './plan.ts';
+import type { DeviceBudget, Throughput, ThroughputByFormat } from './plan.ts';
 import type { RuntimeHost } from './runtime.ts';
 import { WebGpuBackend, type WebGpuBackendOptions } from './webgpu-backend.ts';
 
@@ -23,24 +23,31 @@ export type WebGpuHostOptions = OrtOptions &
     readonly spelling: Spelling;
     readonly precision: FloatDtype;
     /** As measured on this device; undefined lifts the limit on the time of a dispatch. */
-    readonly throughput?: Throughput | undefined;
+    readonly throughput?: ThroughputByFormat | undefined;
   };
 
 /** A WebGPU host with its device. */
-export type WebGpuHost = RuntimeHost & { readonly backend: WebGpuBackend; readonly gpu: GpuDevice };
+export type WebGpuHost = RuntimeHost & {
+  readonly backend: WebGpuBackend;
+  readonly gpu: GpuDevice;
+  /** Threads of CPU kernels. */
+  readonly threads: number;
+  /** Whether the adapter offers subgroups, whatever the device was opened with. */
+  readonly hasSubgroups: boolean;
+};
 
 /** Opens a device and starts the backend on it. */
 export async function startWebGpuHost(options: WebGpuHostOptions): Promise<WebGpuHost> {
   const ort = await loadOrt(options.build ?? bestGpuBuild(), options);
-  const { precision } = options;
-  const features = { ...options.features, f16: precision === 'float16' };
-  const gpu = await requestGpuDevice(options.gpu, { ...options, features });
+  const gpu = await requestGpuDevice(options.gpu, options);
   const { device } = gpu;
   const backend = new WebGpuBackend(ort, gpu, options);
   return {
     gpu,
+    threads: ort.threads,
+    hasSubgroups: gpu.hasSubgroups,
     backend,
-    budget: deviceBudget(device.limits, options.throughput),
+    budget: (dtype) => deviceBudget(device.limits, options.throughput?.[dtype]),
     isFiniteOnDevice: async (tensor) => {
       if (!isDeviceTensor(tensor)) return true;
       const check = { dtype: 'float32', length: elementCount(tensor.dims) } as const;

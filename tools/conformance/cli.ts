@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 
+import { describeReport } from '../../src/runtime/report.ts';
 import { startRuntime } from '../../src/runtime/start.ts';
 import { GoldenFolder } from './folder.ts';
 import { collectCases, runConformance } from './run.ts';
@@ -43,8 +44,13 @@ async function main(): Promise<number> {
   const stems = files.map((name) => name.slice(0, -'.json'.length));
   const cases = await collectCases(folder, stems, setting);
 
-  const runtime = await startRuntime({ backend, precision, allowSoftware: true });
-  console.log(`backend: ${runtime.report.summary}`);
+  const spelling = backend === 'webgpu' ? 'webgpu' : 'portable';
+  const { runtime, report } = await startRuntime({
+    backend,
+    allowSoftware: true,
+    setting: { spelling, precision },
+  });
+  console.log(`backend: ${describeReport(report)}`);
   const summary = await runConformance(runtime, cases, { setting, only, print: console.log });
   await runtime.dispose();
   const { passed, failed, unfit } = summary;

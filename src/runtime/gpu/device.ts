@@ -57,6 +57,8 @@ export type UncapturedGpuError = {
 export type GpuDevice = {
   readonly device: GPUDevice;
   readonly info: GpuDeviceInfo;
+  /** Whether the adapter offers `subgroups`, switched on or not. */
+  readonly hasSubgroups: boolean;
   /** Resolves when the device is lost or destroyed. */
   readonly lost: Promise<GPUDeviceLostInfo>;
   /** The latest errors that no scope caught, oldest first, at most {@link KEPT_ERRORS}. */
@@ -121,6 +123,7 @@ export async function requestGpuDevice(
   return {
     device,
     info: describeDevice(device, adapter, isSoftware),
+    hasSubgroups: adapter.features.has('subgroups'),
     lost: device.lost,
     uncapturedErrors: collectUncapturedErrors(device),
   };

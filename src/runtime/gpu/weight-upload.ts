@@ -163,7 +163,7 @@ export class WeightUploader {
   #write(buffer: GPUBuffer, offset: number, data: Uint8Array<ArrayBuffer>): void {
     const { queue } = this.#device;
     const whole = data.byteLength - (data.byteLength % 4);
-    if (whole > 0) queue.writeBuffer(buffer, offset, data, 0, whole);
+    queue.writeBuffer(buffer, offset, data, 0, whole);
     if (whole === data.byteLength) return;
     const last = new Uint8Array(4);
     last.set(data.subarray(whole));

@@ -1,0 +1,104 @@
+/**
+ * Cuts a picture into overlapping tiles and blends what comes back.
+ *
+ * Tiles of one axis start at even distances, so that the overlaps are alike; in an overlap both tiles are
+ * weighed by linear ramps that sum to one. What a network computes over a whole picture (norms, attention) it computes
+ * over a tile instead, so a tiled result differs slightly in tone.
+ */
+
+import type { HostTensor } from '../tensor/host-tensor.ts';
+
+/** Least part of a tile that it shares with its neighbour. */
+export const TILE_OVERLAP = 0.25;
+
+/** A tile's place, in the units of what is cut. */
+export type Tile = {
+  readonly top: number;
+  readonly left: number;
+  readonly height: number;
+  readonly width: number;
+};
+
+/** Where tiles of at most `tile` start along an axis of `size`, each overlapping the next by at least a quarter. */
+export function tileStarts(size: number, tile: number): number[] {
+  if (tile >= size) return [0];
+  const stride = Math.max(1, Math.floor(tile * (1 - TILE_OVERLAP)));
+  const count = Math.ceil((size - tile) / stride) + 1;
+  return Array.from({ length: count }, (_, i) => Math.round((i * (size - tile)) / (count - 1)));
+}
+
+/** All tiles of a picture, row by row. */
+export function tilesOf(height: number, width: number, tile: number): Tile[] {
+  const [h, w] = [Math.min(tile, height), Math.min(tile, width)];
+  return tileStarts(height, tile).flatMap((top) =>
+    tileStarts(width, tile).map((left) => ({ top, left, height: h, width: w })),
+  );
+}
+
+/** The part of a picture [B, C, H, W] that a tile covers. */
+export function cutTile({ dims, data }: HostTensor, tile: Tile): HostTensor {
+  const [batch = 1, channels = 1, height = 1, width = 1] = dims;
+  const result = new Float32Array(batch * channels * tile.height * tile.width);
+  for (let plane = 0; plane < batch * channels; plane++) {
+    for (let row = 0; row < tile.height; row++) {
+      const from = (plane * height + tile.top + row) * width + tile.left;
+      result.set(data.subarray(from, from + tile.width), (plane * tile.height + row) * tile.width);
+    }
+  }
+  return { dims: [batch, channels, tile.height, tile.width], data: result };
+}
+
+/** Adds up tiles of one picture, weighed, and gives the whole. */
+export class TileBlender {
+  readonly #dims: readonly [number, number, number, number];
+  readonly #sum: Float32Array<ArrayBuffer>;
+  readonly #weight: Float32Array<ArrayBuffer>;
+
+  /** @param dims of the whole picture [B, C, H, W]. */
+  constructor(dims: readonly [number, number, number, number]) {
+    const [batch, channels, height, width] = dims;
+    this.#dims = dims;
+    this.#sum = new Float32Array(batch * channels * height * width);
+    this.#weight = new Float32Array(height * width);
+  }
+
+  /** Adds a tile. `overlap` is how many pixels its ramps take at the sides that have a neighbour. */
+  add(
+    { data }: HostTensor,
+    { top, left, height, width }: Tile,
+    overlap: { rows: number; columns: number },
+  ): void {
+    const [batch, channels, wholeHeight, wholeWidth] = this.#dims;
+    const down = ramp(top, height, wholeHeight, overlap.rows);
+    const across = ramp(left, width, wholeWidth, overlap.columns);
+    for (let row = 0; row < height; row++) {
+      const rowWeight = down[row] as number;
+      for (let column = 0; column < width; column++) {
+        const weight = rowWeight * (across[column] as number);
+        const at = (top + row) * wholeWidth + left + column;
+        this.#weight[at] = (this.#weight[at] as number) + weight;
+        for (let plane = 0; plane < batch * channels; plane++) {
+          const to = plane * wholeHeight * wholeWidth + at;
+          const value = data[(plane * height + row) * width + column] as number;
+          this.#sum[to] = (this.#sum[to] as number) + weight * value;
+        }
+      }
+    }
+  }
+
+  /** The whole picture. */
+  finish(): HostTensor {
+    const plane = this.#weight.length;
+    const data = this.#sum.map((sum, i) => sum / (this.#weight[i % plane] as number));
+    return { dims: [...this.#dims], data };
+  }
+}
+
+/** Weights along one axis of a tile: 1 inside, falling towards a neighbour, never 0. */
+function ramp(start: number, length: number, whole: number, overlap: number): Float32Array {
+  return Float32Array.from({ length }, (_, i) => {
+    const before = start === 0 ? 1 : Math.min(1, (i + 0.5) / overlap);
+    const behind = start + length === whole ? 1 : Math.min(1, (length - i - 0.5) / overlap);
+    return Math.min(before, behind);
+  });
+}
