@@ -109,6 +109,22 @@ describe.each(['highest', 'default'] as const)('with %s limits', (limits) => {
       }
     });
 
+    it('says that memory is out, and works once there is some', async () => {
+      const [a, b] = [floats(new Float32Array(4)), floats(Float32Array.of(1, 2, 3, 4))];
+      const fresh = new Combiner(device);
+      ledger.failAbove(ledger.liveBytes);
+      const outOfMemory = { code: 'out-of-memory' };
+      const run = () => fresh.run({ buffer: a }, [{ buffer: b, coefficient: 2 }], 4);
+      await expect(run()).rejects.toMatchObject(outOfMemory);
+      const check = countNonFinite(device, a, { dtype: 'float32', length: 4 });
+      await expect(check).rejects.toMatchObject(outOfMemory);
+      ledger.failAbove(Infinity);
+      await run();
+      const result = new Float32Array((await readBuffer(device, a)).buffer);
+      expect([...result]).toEqual([2, 4, 6, 8]);
+      fresh.dispose();
+    });
+
     it('refuses no terms, its own output as a term, and spans outside a buffer', async () => {
       const [a, b] = [floats(new Float32Array(4)), floats(new Float32Array(4))];
       const invalid = { code: 'invalid-argument' };
