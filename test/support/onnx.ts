@@ -45,9 +45,10 @@ export function flaws(graph: GraphProto): string[] {
     if (!node.output.some((name) => used.has(name))) found.push(`${node.name} serves nothing`);
   }
   for (const list of [graph.node, graph.output]) {
-    const all = names(list);
-    for (const [i, name] of all.entries()) {
-      if (all.indexOf(name) !== i) found.push(`two are called ${name}`);
+    const seen = new Set<string>();
+    for (const name of names(list)) {
+      if (seen.has(name)) found.push(`two are called ${name}`);
+      seen.add(name);
     }
   }
   return found;
