@@ -123,18 +123,26 @@ export type ChunkRules = {
  */
 export function chunksFor({ bindings, budget, dtype, isFused }: ChunkRules): AttentionChunks {
   const size = (dim: Dim): number => evaluateDim(dim, bindings);
+  const byteLimit = Math.min(MAX_SCORE_BYTES, budget.maxBindingBytes);
   return ({ queries, keys, heads, headWidth }) => {
-    const batch = bindings['B'] ?? 1;
-    const scores = batch * heads * size(queries) * size(keys);
+    const rows = size(queries);
+    const rowScores = (bindings['B'] ?? 1) * heads * size(keys);
     // Single heads of full width (autoencoders) are always spelled out.
     const isWritten = !isFused || heads === 1;
-    const bytes = isWritten ? scores * (dtype === 'float16' && isFused ? 2 : 4) : 0;
-    const byteLimit = Math.min(MAX_SCORE_BYTES, budget.maxBindingBytes);
-    const seconds =
-      budget.throughput === undefined ? 0 : (4 * scores * headWidth) / budget.throughput.attention;
-    const needed = Math.max(bytes / byteLimit, seconds / MAX_DISPATCH_SECONDS, 1);
-    let chunks = Math.min(2 ** Math.ceil(Math.log2(needed)), MAX_CHUNKS);
-    while (leavesOneEmpty(size(queries), chunks)) chunks /= 2;
+    const rowBytes = isWritten ? rowScores * (dtype === 'float16' && isFused ? 2 : 4) : 0;
+    const { throughput } = budget;
+    const rowSeconds =
+      throughput === undefined ? 0 : (4 * rowScores * headWidth) / throughput.attention;
+    const isTooMuch = (piece: number): boolean =>
+      piece * rowBytes > byteLimit || piece * rowSeconds > MAX_DISPATCH_SECONDS;
+    let chunks = 1;
+    while (
+      chunks < MAX_CHUNKS &&
+      isTooMuch(Math.ceil(rows / chunks)) &&
+      !leavesOneEmpty(rows, 2 * chunks)
+    ) {
+      chunks *= 2;
+    }
     return chunks;
   };
 }
