@@ -2,7 +2,7 @@
  * An autoencoder ready to run, AutoencoderKL or AutoencoderTiny: latents to pictures and back.
  */
 
-import { EngineError } from '../errors.ts';
+import { EngineError, isEngineError } from '../errors.ts';
 import type { JsonConfig } from '../networks/config.ts';
 import { tinyVaeDecoderGraph, tinyVaeEncoderGraph } from '../networks/tiny-vae.ts';
 import {
@@ -74,11 +74,7 @@ export class Autoencoder {
    * scaling factor, an AutoencoderTiny as they are. Decoded in tiles where the whole exceeds what the device allows.
    */
   decode(latents: RunTensor, options: StageRunOptions = {}): Promise<RunTensor> {
-    return this.#run(
-      { stage: this.decoder, name: 'latents', unit: 1, outScale: this.scale },
-      latents,
-      options,
-    );
+    return this.#run(this.#task('decode'), latents, options);
   }
 
   /**
@@ -86,12 +82,7 @@ export class Autoencoder {
    * the variance), an AutoencoderTiny `latents` [B, C, H, W]. In tiles where the whole exceeds what the device allows.
    */
   encode(image: HostTensor, options: StageRunOptions = {}): Promise<RunTensor> {
-    const { scale } = this;
-    return this.#run(
-      { stage: this.encoder, name: 'image', unit: scale, outScale: 1 / scale },
-      image,
-      options,
-    );
+    return this.#run(this.#task('encode'), image, options);
   }
 
   /**
@@ -101,30 +92,53 @@ export class Autoencoder {
    * @throws EngineError `unsupported`, naming what is too large, when even the smallest tile exceeds them.
    */
   tileFor(direction: 'decode' | 'encode', height: number, width: number): number | undefined {
+    return this.#tile(this.#task(direction), height, width);
+  }
+
+  #task(direction: 'decode' | 'encode'): Task {
     const { scale } = this;
-    const task: Task =
-      direction === 'decode'
-        ? { stage: this.decoder, name: 'latents', unit: 1, outScale: scale }
-        : { stage: this.encoder, name: 'image', unit: scale, outScale: 1 / scale };
-    return this.#tile(task, height, width);
+    return direction === 'decode'
+      ? { stage: this.decoder, name: 'latents', unit: 1, outScale: scale }
+      : { stage: this.encoder, name: 'image', unit: scale, outScale: 1 / scale };
   }
 
   async #run(task: Task, input: RunTensor, options: StageRunOptions): Promise<RunTensor> {
-    const { stage, name, unit, outScale } = task;
+    const { stage, name, unit } = task;
     const whole = async (tensor: RunTensor): Promise<RunTensor> => {
       const outputs = await this.#runtime.run(stage, null, { [name]: tensor }, options);
       return Object.values(outputs)[0] as RunTensor;
     };
     // A picture on the device is in the device's order; its sampler has already made sure that it fits whole.
     if (isDeviceTensor(input)) return whole(input);
-    const [batch = 1, , height = 1, width = 1] = input.dims;
-    const tile = this.#tile(task, height / unit, width / unit);
-    if (tile === undefined) return whole(input);
+    const [, , height = 1, width = 1] = input.dims;
+    let tile = this.#tile(task, height / unit, width / unit);
+    for (;;) {
+      try {
+        return tile === undefined
+          ? await whole(input)
+          : await this.#tiled(task, input, tile, whole, options);
+      } catch (error) {
+        // What a device has left cannot be asked for: try again with less until it suffices.
+        const smaller = TILES.find((each) => each < (tile ?? Math.max(height, width) / unit));
+        if (!isEngineError(error) || error.code !== 'out-of-memory' || smaller === undefined)
+          throw error;
+        tile = smaller;
+      }
+    }
+  }
 
+  async #tiled(
+    { unit, outScale }: Task,
+    input: HostTensor,
+    tile: number,
+    whole: (part: HostTensor) => Promise<RunTensor>,
+    { signal }: StageRunOptions,
+  ): Promise<HostTensor> {
+    const [batch = 1, , height = 1, width = 1] = input.dims;
     let blender: TileBlender | undefined;
     const overlap = Math.floor(tile * TILE_OVERLAP) * unit * outScale;
     for (const each of tilesOf(height / unit, width / unit, tile)) {
-      options.signal?.throwIfAborted();
+      signal?.throwIfAborted();
       const part = (await whole(cutTile(input, scaled(each, unit)))) as HostTensor;
       const [, channels = 1] = part.dims;
       blender ??= new TileBlender([batch, channels, height * outScale, width * outScale]);

@@ -62,6 +62,8 @@ export type Backend = {
   /** Bytes of weights held now, and bytes of weights ever converted or sent to the GPU. */
   readonly residentBytes: number;
   readonly uploadedBytes: number;
+  /** False once the device is lost, or a run got no memory and left broken buffers behind: start a fresh one. */
+  readonly isUsable: boolean;
   /** Gives back what the checkpoint's graphs hold. */
   releaseCheckpoint(checkpointId: string): Promise<void>;
   /** Gives everything back. */

@@ -141,8 +141,12 @@ export class Ort {
       const session = await this.#guard('make a session', () =>
         this.#module.InferenceSession.create(model, this.#sessionOptions(options)),
       );
+      const { gpu } = options;
       return {
-        run: (feeds) => this.#queue.run(() => this.#guard('run', () => session.run(feeds))),
+        run: (feeds) =>
+          this.#queue.run(() =>
+            this.#guard('run', () => runWithin(gpu?.device, () => session.run(feeds))),
+          ),
         release: () => this.#queue.run(() => session.release()),
       };
     }, signal);
@@ -179,6 +183,31 @@ export class Ort {
       throw wrap(cause, what);
     }
   }
+}
+
+type Results = Record<string, OrtTensor>;
+
+/** Runs a graph on a GPU under an error scope: the library itself does not notice that a buffer got no memory. */
+async function runWithin(
+  device: GPUDevice | undefined,
+  run: () => Promise<Results>,
+): Promise<Results> {
+  if (device === undefined) return run();
+  device.pushErrorScope('out-of-memory');
+  let results: Results | undefined;
+  let error: GPUError | null = null;
+  try {
+    results = await run();
+  } finally {
+    // Rejects on a lost device, which is reported by other means.
+    error = await device.popErrorScope().catch(() => null);
+  }
+  if (error === null) return results;
+  for (const tensor of Object.values(results)) tensor.dispose();
+  throw new EngineError(
+    'out-of-memory',
+    `the GPU has no memory left for this run: ${error.message}`,
+  );
 }
 
 const OUT_OF_MEMORY =

@@ -18,7 +18,7 @@ import {
   type RunTensor,
   type SizedTensor,
 } from './backend.ts';
-import type { DeviceBudget } from './plan.ts';
+import type { DeviceBudget, Violation } from './plan.ts';
 import type { FittedGraph, Stage } from './stage.ts';
 
 /** A backend with what planning needs to know of its device, and how to get it back when it is lost. */
@@ -81,7 +81,8 @@ export class Runtime {
    * Runs a stage. Host pictures go in and come out as [B, C, H, W]; outputs named in `keepOnDevice` stay in GPU memory.
    *
    * @throws EngineError `non-finite` when the result is not finite in f32 either, `device-lost` when the device is lost
-   *   and the inputs were lost with it, or when it is lost twice.
+   *   and the inputs were lost with it, or when it is lost twice, `out-of-memory` when the GPU has no room for the run;
+   *   the runtime stays usable after each.
    */
   async run<V>(
     stage: Stage<V>,
@@ -93,10 +94,10 @@ export class Runtime {
     try {
       return await this.#runOn(host, stage, variant, inputs, options);
     } catch (error) {
-      if (!isEngineError(error) || error.code !== 'device-lost' || host.recover === undefined)
-        throw error;
+      if (host.backend.isUsable || host.recover === undefined) throw error;
       await this.#replace(host);
-      if (Object.values(inputs).some(isDeviceTensor)) throw error;
+      const isLoss = isEngineError(error) && error.code === 'device-lost';
+      if (!isLoss || Object.values(inputs).some(isDeviceTensor)) throw error;
       return this.#runOn(this.#host, stage, variant, inputs, options);
     }
   }
@@ -113,7 +114,8 @@ export class Runtime {
     inputs: Readonly<Record<string, RunTensor>>,
     options: StageRunOptions,
   ): Promise<Record<string, RunTensor>> {
-    const { graph } = this.fit(stage, variant, inputs);
+    const { graph, plan } = this.fit(stage, variant, inputs);
+    refuse(stage.name, plan.violations);
     const prepared = await host.backend.prepare(graph, options);
     const outputs = await prepared.run(inputs, options);
     if (await allFinite(host, outputs)) return outputs;
@@ -143,6 +145,32 @@ export class Runtime {
     })();
     await this.#recovery;
   }
+}
+
+/** Windows takes a GPU away from a dispatch that runs this long, in seconds. */
+const RESET_SECONDS = 2;
+
+/** Throws EngineError `unsupported` for what this device cannot run at all. */
+function refuse(stage: string, violations: readonly Violation[]): void {
+  const fatal = violations.find(
+    ({ reason, value }) =>
+      reason === 'buffer' || reason === 'memory' || (reason === 'time' && value > RESET_SECONDS),
+  );
+  if (fatal === undefined) return;
+  const { node, reason, value, limit } = fatal;
+  const amount = (n: number): string =>
+    reason === 'time' ? `${n.toFixed(1)} s` : `${(n / 2 ** 20).toFixed(0)} MiB`;
+  const what = {
+    buffer: 'a buffer of',
+    memory: 'memory of',
+    time: 'a single GPU task of',
+    binding: '',
+  }[reason];
+  throw new EngineError(
+    'unsupported',
+    `the ${stage} would need ${what} ${amount(value)} at this size, and this device allows ${amount(limit)} (${node}); ask for a smaller picture`,
+    { detail: { ...fatal } },
+  );
 }
 
 async function allFinite(

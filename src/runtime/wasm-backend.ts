@@ -42,6 +42,7 @@ export class WasmBackend implements Backend {
   readonly kind = 'wasm';
   readonly spelling = 'portable';
   readonly precision: FloatDtype;
+  readonly isUsable = true;
   readonly #ort: Ort;
   readonly #cache = new Map<string, Cached>();
   #uploaded = 0;

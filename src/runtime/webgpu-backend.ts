@@ -5,7 +5,7 @@
  * shares one copy of them. A session is cheap beside them; the least used are released.
  */
 
-import { EngineError } from '../errors.ts';
+import { EngineError, isEngineError } from '../errors.ts';
 import type { GraphModule, Spelling } from '../graph/builder.ts';
 import type { FloatDtype } from '../tensor/dtype.ts';
 import { toChannelsFirst, toChannelsLast, type HostTensor } from '../tensor/host-tensor.ts';
@@ -21,6 +21,7 @@ import {
   type RunTensor,
 } from './backend.ts';
 import type { GpuDevice } from './gpu/device.ts';
+import { trackGpuMemory, type GpuLedger } from './gpu/ledger.ts';
 import type { GpuWeight } from './gpu/weight-slot.ts';
 import { GpuWeightStore, type GpuWeightStoreOptions } from './gpu/weight-store.ts';
 import type { Ort, OrtSession, OrtTensor } from './ort.ts';
@@ -52,18 +53,23 @@ export class WebGpuBackend implements Backend {
   readonly precision: FloatDtype;
   /** The device, for kernels of our own over the tensors that graphs leave on it. */
   readonly gpu: GpuDevice;
+  /** Counts all memory of the device, the runtime library's too. */
+  readonly ledger: GpuLedger;
   /** The weights on the device. */
   readonly store: GpuWeightStore;
   readonly #ort: Ort;
   readonly #options: WebGpuBackendOptions;
   readonly #cache = new Map<string, Cached>();
   #lost: EngineError | undefined;
+  /** The library keeps buffers for reuse, those that got no memory too. */
+  #isBroken = false;
   /** Rejects when the device is lost. */
   readonly #loss: Promise<never>;
 
   constructor(ort: Ort, gpu: GpuDevice, options: WebGpuBackendOptions) {
     this.#ort = ort;
     this.gpu = gpu;
+    this.ledger = trackGpuMemory(gpu.device);
     this.#options = options;
     this.spelling = options.spelling;
     this.precision = options.precision;
@@ -79,6 +85,11 @@ export class WebGpuBackend implements Backend {
       throw this.#lost;
     });
     this.#loss.catch(() => undefined);
+  }
+
+  /** Whether the device is there and no run has failed for want of memory. */
+  get isUsable(): boolean {
+    return this.#lost === undefined && !this.#isBroken;
   }
 
   /** Bytes of weights on the GPU. */
@@ -187,7 +198,10 @@ export class WebGpuBackend implements Backend {
         feeds[port.name] = this.#ort.hostTensor(data, dims);
       }
     }
-    const results = await session.run(feeds);
+    const results = await session.run(feeds).catch((error: unknown) => {
+      this.#isBroken ||= isEngineError(error) && error.code === 'out-of-memory';
+      throw error;
+    });
     const outputs: Record<string, RunTensor> = {};
     for (const port of graph.outputs) {
       const tensor = results[port.name] as OrtTensor;

@@ -23,6 +23,7 @@ function fakeHost(respond: Respond) {
     kind: 'webgpu',
     spelling: 'webgpu',
     precision: 'float16',
+    isUsable: true,
     residentBytes: 0,
     uploadedBytes: 0,
     prepare: (graph) => {

@@ -1,0 +1,218 @@
+/**
+ * The engine: a runtime and the networks loaded into it, by name.
+ *
+ * It lives where the GPU is used, in a worker or in Node, and takes and gives plain data only, so that the same
+ * object is called directly or across a worker's boundary (see protocol/).
+ */
+
+import { EngineError } from '../errors.ts';
+import { ControlNet } from '../models/controlnet.ts';
+import { TextEncoder as ClipTextEncoder } from '../models/text-encoder.ts';
+import { UNet, type TrunkInputs } from '../models/unet.ts';
+import { Autoencoder } from '../models/vae.ts';
+import type { ClipOutput } from '../networks/clip-text.ts';
+import type { JsonConfig } from '../networks/config.ts';
+import type { RuntimeReport } from '../runtime/report.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { startRuntime, type RuntimeOptions } from '../runtime/start.ts';
+import type { HostTensor } from '../tensor/host-tensor.ts';
+import { blobSource } from '../weights/byte-source.ts';
+import type { Checkpoint } from '../weights/checkpoint.ts';
+import { openCheckpoint } from '../weights/safetensors.ts';
+
+/** Options of {@link Engine.start} that survive a worker's boundary. */
+export type EngineOptions = Pick<
+  RuntimeOptions,
+  | 'backend'
+  | 'build'
+  | 'setting'
+  | 'allowSoftware'
+  | 'wasmPaths'
+  | 'threads'
+  | 'limits'
+  | 'powerPreference'
+>;
+
+/** Which network a component is. */
+export type ComponentKind = 'text_encoder' | 'unet' | 'controlnet' | 'vae';
+
+/** A network to load: its config.json, and its weights as safetensors files or as an open checkpoint. */
+export type ComponentSource = {
+  readonly kind: ComponentKind;
+  readonly config: JsonConfig;
+  readonly weights: Blob | readonly Blob[] | Checkpoint;
+};
+
+/** One evaluation of a component. */
+export type ComponentCall =
+  | {
+      readonly kind: 'text_encoder';
+      /** Token ids row by row. */
+      readonly ids: readonly number[];
+      /** Tokens a row, at most 77. */
+      readonly tokens: number;
+      readonly outputs: readonly ClipOutput[];
+    }
+  | ({
+      readonly kind: 'unet';
+      readonly control?: readonly Readonly<Record<string, HostTensor>>[];
+    } & TrunkInputs)
+  | ({
+      readonly kind: 'controlnet';
+      readonly hint: HostTensor;
+      readonly conditioningScale: number;
+      readonly isGuess?: boolean;
+    } & TrunkInputs)
+  | { readonly kind: 'vae'; readonly decode: HostTensor }
+  | { readonly kind: 'vae'; readonly encode: HostTensor };
+
+/** Options of a call. */
+export type CallOptions = {
+  readonly signal?: AbortSignal | undefined;
+  /** Bytes of weights loaded, of all that the call's graph needs. */
+  readonly onProgress?: ((bytesDone: number, bytesTotal: number) => void) | undefined;
+};
+
+/** Memory of weights, in bytes. */
+export type MemoryReport = {
+  readonly residentBytes: number;
+  /** Sent to the GPU, or converted for wasm, since the engine started. */
+  readonly uploadedBytes: number;
+};
+
+type Loaded = { readonly checkpoint: Checkpoint } & (
+  | { readonly kind: 'text_encoder'; readonly model: ClipTextEncoder }
+  | { readonly kind: 'unet'; readonly model: UNet }
+  | { readonly kind: 'controlnet'; readonly model: ControlNet }
+  | { readonly kind: 'vae'; readonly model: Autoencoder }
+);
+
+/** See the file's header. */
+export class Engine {
+  readonly #runtime: Runtime;
+  readonly #components = new Map<string, Loaded>();
+  /** What is in use and why. */
+  readonly report: RuntimeReport;
+
+  private constructor(runtime: Runtime, report: RuntimeReport) {
+    this.#runtime = runtime;
+    this.report = report;
+  }
+
+  /** Starts an engine: on the GPU where it passes the self-check, else on wasm. */
+  static async start(options: RuntimeOptions = {}): Promise<Engine> {
+    const { runtime, report } = await startRuntime(options);
+    return new Engine(runtime, report);
+  }
+
+  /** Opens a component under `id`; its weights are loaded by the first call that needs them. */
+  async load(
+    id: string,
+    { kind, config, weights }: ComponentSource,
+    { signal }: CallOptions = {},
+  ): Promise<void> {
+    if (this.#components.has(id)) {
+      throw new EngineError(
+        'invalid-argument',
+        `a component ${id} is loaded already; unload it first`,
+      );
+    }
+    const checkpoint = await openWeights(id, weights, signal);
+    this.#components.set(id, this.#open(kind, config, checkpoint));
+  }
+
+  /** Evaluates the component `id`; outputs by name, pictures as [B, C, H, W]. */
+  async call(
+    id: string,
+    call: ComponentCall,
+    options: CallOptions = {},
+  ): Promise<Record<string, HostTensor>> {
+    const loaded = this.#components.get(id);
+    if (loaded === undefined) {
+      const known = [...this.#components.keys()].join(', ') || 'none';
+      throw new EngineError(
+        'invalid-argument',
+        `no component ${id} is loaded; loaded are: ${known}`,
+      );
+    }
+    if (loaded.kind !== call.kind) {
+      throw new EngineError(
+        'invalid-argument',
+        `the component ${id} is a ${loaded.kind}, not a ${call.kind}`,
+      );
+    }
+    const outputs = await evaluate(loaded, call, options);
+    return outputs as Record<string, HostTensor>;
+  }
+
+  /** Frees everything that the component holds. */
+  async unload(id: string): Promise<void> {
+    const loaded = this.#components.get(id);
+    this.#components.delete(id);
+    if (loaded !== undefined) await this.#runtime.backend.releaseCheckpoint(loaded.checkpoint.id);
+  }
+
+  /** Memory of weights now. */
+  memory(): MemoryReport {
+    const { residentBytes, uploadedBytes } = this.#runtime.backend;
+    return { residentBytes, uploadedBytes };
+  }
+
+  /** Frees everything. */
+  async dispose(): Promise<void> {
+    this.#components.clear();
+    await this.#runtime.dispose();
+  }
+
+  #open(kind: ComponentKind, config: JsonConfig, checkpoint: Checkpoint): Loaded {
+    const runtime = this.#runtime;
+    switch (kind) {
+      case 'text_encoder':
+        return { kind, checkpoint, model: new ClipTextEncoder(runtime, config, checkpoint) };
+      case 'unet':
+        return { kind, checkpoint, model: new UNet(runtime, config, checkpoint) };
+      case 'controlnet':
+        return { kind, checkpoint, model: new ControlNet(runtime, config, checkpoint) };
+      case 'vae':
+        return { kind, checkpoint, model: new Autoencoder(runtime, config, checkpoint) };
+      default:
+        return kind satisfies never;
+    }
+  }
+}
+
+async function openWeights(
+  id: string,
+  weights: ComponentSource['weights'],
+  signal: AbortSignal | undefined,
+): Promise<Checkpoint> {
+  if ('tensors' in weights) return weights;
+  const blobs = weights instanceof Blob ? [weights] : weights;
+  const sources = blobs.map((blob, i) => {
+    const name = blob instanceof File ? blob.name : `${id} (file ${i + 1} of ${blobs.length})`;
+    return blobSource(blob, name);
+  });
+  return openCheckpoint(id, sources, signal === undefined ? {} : { signal });
+}
+
+async function evaluate(
+  loaded: Loaded,
+  call: ComponentCall,
+  options: CallOptions,
+): Promise<Record<string, unknown>> {
+  if (loaded.kind === 'text_encoder' && call.kind === 'text_encoder') {
+    return loaded.model.encode(call.ids, call.tokens, call.outputs, options);
+  }
+  if (loaded.kind === 'unet' && call.kind === 'unet') {
+    return { out_sample: await loaded.model.predict(call, options) };
+  }
+  if (loaded.kind === 'controlnet' && call.kind === 'controlnet') {
+    return loaded.model.residuals(call, options);
+  }
+  if (loaded.kind === 'vae' && call.kind === 'vae') {
+    return 'decode' in call
+      ? { image: await loaded.model.decode(call.decode, options) }
+      : { encoded: await loaded.model.encode(call.encode, options) };
+  }
+  throw new EngineError('invalid-argument', `a ${loaded.kind} cannot answer a ${call.kind} call`);
+}

@@ -1,0 +1,84 @@
+/**
+ * The worker's side of the boundary: one engine, calls by id so that they can be aborted.
+ */
+
+import {
+  Engine,
+  type ComponentCall,
+  type ComponentSource,
+  type EngineOptions,
+  type MemoryReport,
+} from '../engine/engine.ts';
+import { EngineError } from '../errors.ts';
+import type { RuntimeReport } from '../runtime/report.ts';
+import type { HostTensor } from '../tensor/host-tensor.ts';
+import { fromWireError, type WireError } from './wire.ts';
+
+/** Told of the bytes of weights loaded. */
+export type ProgressListener = (bytesDone: number, bytesTotal: number) => void;
+
+/** The calls a page makes; `call` is an id of its choosing under which `abort` finds the call. */
+export class EngineService {
+  #engine: Promise<Engine> | undefined;
+  readonly #running = new Map<number, AbortController>();
+
+  /** Starts the engine; once. */
+  async start(options: EngineOptions): Promise<RuntimeReport> {
+    this.#engine ??= Engine.start(options);
+    return (await this.#engine).report;
+  }
+
+  /** See {@link Engine.load}. */
+  load(call: number, id: string, source: ComponentSource): Promise<void> {
+    return this.#run(call, (engine, signal) => engine.load(id, source, { signal }));
+  }
+
+  /** See {@link Engine.call}. */
+  call(
+    call: number,
+    id: string,
+    request: ComponentCall,
+    onProgress?: ProgressListener,
+  ): Promise<Record<string, HostTensor>> {
+    return this.#run(call, (engine, signal) => engine.call(id, request, { signal, onProgress }));
+  }
+
+  /** See {@link Engine.unload}. */
+  async unload(id: string): Promise<void> {
+    await (await this.#started()).unload(id);
+  }
+
+  /** See {@link Engine.memory}. */
+  async memory(): Promise<MemoryReport> {
+    return (await this.#started()).memory();
+  }
+
+  /** Aborts a running call; it rejects with this reason. */
+  abort(call: number, reason: WireError): void {
+    this.#running.get(call)?.abort(fromWireError(reason));
+  }
+
+  /** Frees everything. */
+  async dispose(): Promise<void> {
+    await (await this.#engine)?.dispose();
+  }
+
+  async #run<T>(
+    call: number,
+    task: (engine: Engine, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const controller = new AbortController();
+    this.#running.set(call, controller);
+    try {
+      return await task(await this.#started(), controller.signal);
+    } finally {
+      this.#running.delete(call);
+    }
+  }
+
+  #started(): Promise<Engine> {
+    if (this.#engine === undefined)
+      throw new EngineError('invalid-argument', 'the engine is not started');
+    return this.#engine;
+  }
+}
