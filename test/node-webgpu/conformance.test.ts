@@ -1,0 +1,48 @@
+/**
+ * Every network against PyTorch's numbers on a GPU that is computed by the CPU: Dawn over SwiftShader, in f32.
+ *
+ * The order of summation differs from PyTorch's and between GPUs, hence 1e-3 where wasm has 1e-4. f16 needs a
+ * real GPU: `npm run conformance -- test/goldens --backend webgpu --precision f16`.
+ */
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Runtime } from '../../src/runtime/runtime.ts';
+import { startRuntime } from '../../src/runtime/start.ts';
+import { runCase } from '../../tools/conformance/case.ts';
+import { GoldenFolder } from '../../tools/conformance/folder.ts';
+import { collectCases } from '../../tools/conformance/run.ts';
+import { softwareGpu } from '../support/dawn.ts';
+import { readGolden } from '../support/goldens.ts';
+
+const TOLERANCE = 1e-3;
+
+const all = await collectCases(new GoldenFolder(readGolden), ['parts', 'fullsize'], {
+  backend: 'webgpu',
+  precision: 'float32',
+});
+const isSmall = (name: string): boolean => /^(parts\/(?!tokens\/)|fullsize\/wide\/)/.test(name);
+const cases = all.filter(({ name }) => isSmall(name));
+
+let runtime: Runtime;
+beforeAll(async () => {
+  const started = await startRuntime({
+    backend: 'webgpu',
+    gpu: await softwareGpu(),
+    allowSoftware: true,
+    setting: { spelling: 'webgpu', precision: 'float32' },
+  });
+  runtime = started.runtime;
+});
+afterAll(() => runtime.dispose());
+
+describe('on WebGPU in float32', () => {
+  test.each(cases)('$name', async (each) => {
+    expect(each.tolerance).toBe(TOLERANCE);
+    expect(await runCase(each, runtime)).toMatchObject({ status: 'passed' });
+  });
+
+  test('there were cases of both files', () => {
+    expect(cases.filter(({ name }) => name.startsWith('parts/')).length).toBeGreaterThan(30);
+    expect(cases.filter(({ name }) => name.startsWith('fullsize/'))).toHaveLength(7);
+  });
+});
