@@ -23,6 +23,8 @@ function conformance(...args: string[]) {
   });
 }
 
+const HALF = ['--precision', 'f16'];
+
 let folder: string;
 let empty: string;
 /** The goldens with one number of `taesd/decoded` changed, and a file that nothing runs. */
@@ -59,9 +61,7 @@ describe('the command', () => {
   });
 
   test('allows more in f16', async () => {
-    const { status, lines } = await conformance(
-      ...['test/goldens', '--precision=f16', '--only', 'taesd/decoded'],
-    );
+    const { status, lines } = await conformance('test/goldens', ...HALF, '--only', 'taesd/decoded');
     expect(lines[1]).toMatch(/^pass .* tolerance 3e-2/);
     expect(lines.at(-1)).toBe('1 passed, 0 failed');
     expect(status).toBe(0);
