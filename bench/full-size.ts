@@ -39,10 +39,10 @@ type Report = {
   readonly gpu?: { readonly peakBytes: number; readonly peakBytesInFlight: number };
 };
 
-const HEADINGS = [
-  ...['case', 'error', 'prepare s', 'run s', 'weights MB', 'process peak MB', 'JS peak MB'],
-  ...['GPU peak MB', 'in flight MB'],
-];
+const HEADINGS =
+  'case|error|prepare s|run s|weights MB|process peak MB|JS peak MB|GPU peak MB|in flight MB'.split(
+    '|',
+  );
 
 const { values } = parseArgs({
   options: {

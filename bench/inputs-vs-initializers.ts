@@ -13,7 +13,7 @@ import { measureGraph, openBenchGpu } from './support/gpu-graph.ts';
 import { megabytes } from './support/memory.ts';
 import { graphOptions } from './support/options.ts';
 import { markdownTable } from './support/table.ts';
-import { inMilliseconds } from './support/timing.ts';
+import { inMilliseconds, summaryCells, SUMMARY_HEADINGS } from './support/timing.ts';
 import { madeUnetInputs } from './support/unet-inputs.ts';
 
 const PLACEMENTS: Readonly<Record<string, (entry: TensorEntry) => WeightPlacement>> = {
@@ -36,11 +36,11 @@ for (const [title, placeWeight] of Object.entries(PLACEMENTS)) {
   // The null backend has nothing to read back.
   const measured = await measureGraph(gpu, graph, inputs, { runs, reads: dawn !== 'null' });
   const bound = graph.weights.filter(({ placement }) => placement === 'input').length;
-  const { prepareMs, firstMs, ms, leastMs, mostMs } = measured;
   rows.push([
     title,
     String(bound),
-    ...[prepareMs, firstMs, ms, leastMs, mostMs].map(inMilliseconds),
+    ...[measured.prepareMs, measured.firstMs].map(inMilliseconds),
+    ...summaryCells(measured.runs),
     ...[measured.preparedBytes, measured.warmBytes, measured.peakBytes].map(megabytes),
   ]);
   await gpu.host.backend.releaseCheckpoint(graph.checkpointId);
@@ -48,6 +48,6 @@ for (const [title, placeWeight] of Object.entries(PLACEMENTS)) {
 
 const sizeText = `${size.batch}x${size.height}x${size.width}`;
 console.log(`${component} ${sizeText}, ${dtype}, ${gpu.host.gpu.info.description}`);
-const headings = ['weights', 'inputs', 'prepare ms', 'first run ms', 'run ms', 'least', 'most'];
+const headings = ['weights', 'inputs', 'prepare ms', 'first run ms', ...SUMMARY_HEADINGS];
 console.log(markdownTable([...headings, 'prepared MB', 'warm MB', 'peak MB'], rows));
 process.exit(0);

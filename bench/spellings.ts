@@ -12,7 +12,7 @@ import { measureGraph, openBenchGpu, type GraphMeasurement } from './support/gpu
 import { megabytes } from './support/memory.ts';
 import { graphOptions } from './support/options.ts';
 import { markdownTable } from './support/table.ts';
-import { inMilliseconds } from './support/timing.ts';
+import { inMilliseconds, summaryCells, SUMMARY_HEADINGS } from './support/timing.ts';
 import { madeUnetInputs } from './support/unet-inputs.ts';
 
 const { component, size, dtype, runs, dawn } = graphOptions({
@@ -32,11 +32,11 @@ for (const spelling of ['webgpu', 'portable'] as const) {
     placeWeight: () => 'input',
   });
   const measured = await measureGraph(gpu, graph, inputs, { runs, reads: dawn !== 'null' });
-  const { prepareMs, firstMs, ms, leastMs, mostMs } = measured;
   rows.push([
     spelling,
     String(graph.nodes.length),
-    ...[prepareMs, firstMs, ms, leastMs, mostMs].map(inMilliseconds),
+    ...[measured.prepareMs, measured.firstMs].map(inMilliseconds),
+    ...summaryCells(measured.runs),
     ...[measured.preparedBytes, measured.peakBytes].map(megabytes),
   ]);
   measurements.push(measured);
@@ -45,10 +45,11 @@ for (const spelling of ['webgpu', 'portable'] as const) {
 
 const sizeText = `${size.batch}x${size.height}x${size.width}`;
 console.log(`${component} ${sizeText}, ${dtype}, ${gpu.host.gpu.info.description}`);
-const headings = ['spelling', 'nodes', 'prepare ms', 'first run ms', 'run ms', 'least', 'most'];
+const headings = ['spelling', 'nodes', 'prepare ms', 'first run ms', ...SUMMARY_HEADINGS];
 console.log(markdownTable([...headings, 'prepared MB', 'peak MB'], rows));
 const [own, portable] = measurements as [GraphMeasurement, GraphMeasurement];
-console.log(`portable / webgpu: ${(portable.ms / own.ms).toFixed(2)}`);
+console.log(`portable / webgpu: ${(portable.runs.ms / own.runs.ms).toFixed(2)}`);
+console.log(`portable / webgpu, CPU time: ${(portable.runs.cpuMs / own.runs.cpuMs).toFixed(2)}`);
 if (own.output !== undefined && portable.output !== undefined) {
   const difference = relativeError({ computed: own.output, expected: portable.output });
   console.log(`their results differ by ${difference.toExponential(1)}`);

@@ -9,7 +9,7 @@ import { installNodeWebGpu } from '../../src/runtime/gpu/node-gpu.ts';
 import { startWebGpuHost, type WebGpuHost } from '../../src/runtime/webgpu-host.ts';
 import type { FloatDtype } from '../../src/tensor/dtype.ts';
 import type { HostTensor } from '../../src/tensor/host-tensor.ts';
-import { median, milliseconds, timed } from './timing.ts';
+import { summarize, timed, timedRuns, type Summary } from './timing.ts';
 import type { GraphInputs } from './unet-inputs.ts';
 
 /** A device with a backend on it, and the count of its memory. */
@@ -33,10 +33,8 @@ export type GraphMeasurement = {
   readonly prepareMs: number;
   /** The first run compiles shaders. */
   readonly firstMs: number;
-  /** Middle, least and most of the runs after it. */
-  readonly ms: number;
-  readonly leastMs: number;
-  readonly mostMs: number;
+  /** The runs after it. */
+  readonly runs: Summary;
   /** GPU bytes that this graph added: after `prepare`, after the runs, and at the highest. */
   readonly preparedBytes: number;
   readonly warmBytes: number;
@@ -72,15 +70,13 @@ export async function measureGraph(
     await queue.onSubmittedWorkDone();
   };
   const [, firstMs] = await timed(step);
-  const times = await milliseconds(step, { warmups: warmups - 1, runs });
+  const times = await timedRuns(step, { warmups: warmups - 1, runs });
   const warmBytes = ledger.liveBytes - before;
   const [output] = reads ? Object.values(await prepared.run(inputs)) : [];
   return {
     prepareMs,
     firstMs,
-    ms: median(times),
-    leastMs: times[0] ?? NaN,
-    mostMs: times.at(-1) ?? NaN,
+    runs: summarize(times),
     preparedBytes,
     warmBytes,
     peakBytes: ledger.peakBytes - before,

@@ -17,10 +17,8 @@ export function madeInputs(graph: GraphModule, sizes: Bindings): GraphInputs {
       const own = port.shape.map((dim) => evaluateDim(dim, sizes));
       const [batch, height, width, channels] = own as [number, number, number, number];
       const dims = isChannelsLast(graph, port) ? [batch, channels, height, width] : own;
-      return [
-        port.name,
-        { dims, data: generatedArray(`made/${port.name}`, elementCount(dims), 7) },
-      ];
+      const data = generatedArray(`made/${port.name}`, elementCount(dims), 7);
+      return [port.name, hostTensor(data, dims)];
     }),
   );
 }

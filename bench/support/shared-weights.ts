@@ -9,20 +9,26 @@ import type { GpuWeight } from '../../src/runtime/gpu/weight-slot.ts';
 import type { WebGpuBackend } from '../../src/runtime/webgpu-backend.ts';
 import { laidOutShape } from '../../src/weights/layout.ts';
 
-/** Room for the largest weight of SDXL's UNet in f32. */
-const SHARED_BYTES = 2 ** 27;
-
-/** Makes `backend` bind one buffer for all weights of all graphs from now on. */
+/** Makes `backend` bind one buffer for all weights of each graph from now on, as large as the largest of them. */
 export function shareWeights(backend: WebGpuBackend, device: GPUDevice): void {
   const { STORAGE, COPY_SRC, COPY_DST } = BUFFER_USAGE;
   const usage = STORAGE | COPY_SRC | COPY_DST;
-  const buffer = device.createBuffer({ size: SHARED_BYTES, usage, label: 'weights/shared' });
-  backend.store.acquireAll = (requests) =>
-    Promise.resolve(
-      requests.map(({ entry, dtype, layout }): GpuWeight => {
-        const byteLength = elementCount(entry.shape) * BYTES_PER_ELEMENT[dtype];
-        if (byteLength > SHARED_BYTES) throw new Error(`${entry.name} has ${byteLength} bytes`);
-        return { buffer, dims: laidOutShape(entry.shape, layout), dtype, byteLength };
-      }),
+  let shared: GPUBuffer | undefined;
+  backend.store.acquireAll = (requests) => {
+    const lengths = requests.map(
+      ({ entry, dtype }) => elementCount(entry.shape) * BYTES_PER_ELEMENT[dtype],
     );
+    const size = Math.ceil(Math.max(16, ...lengths) / 16) * 16;
+    if (shared === undefined || shared.size < size) {
+      shared = device.createBuffer({ size, usage, label: 'weights/shared' });
+    }
+    const buffer = shared;
+    const weights = requests.map(({ entry, dtype, layout }, i): GpuWeight => ({
+      buffer,
+      dims: laidOutShape(entry.shape, layout),
+      dtype,
+      byteLength: lengths[i]!,
+    }));
+    return Promise.resolve(weights);
+  };
 }
