@@ -26,6 +26,7 @@ beforeAll(async () => {
     kind: backend.kind,
     spelling: backend.spelling,
     precision: backend.precision,
+    isUsable: true,
     residentBytes: 0,
     uploadedBytes: 0,
     prepare: (graph, options) => {
