@@ -176,10 +176,11 @@ function unetRuns(folder: GoldenFolder, parts: Parts): Record<string, Run> {
     };
     return (await net.residuals(inputs)) as Record<string, HostTensor>;
   };
+  const shared = remembered((runtime) => residuals(runtime, CONTROL_SCALE));
   const residual =
     (name: string): Run =>
     async (runtime) =>
-      (await residuals(runtime, CONTROL_SCALE))[name] as HostTensor;
+      (await shared(runtime))[name] as HostTensor;
   return {
     'unet/out': predict('tiny-sd15', () => basic('unet/context')),
     'unet_rect/out': predict('tiny-sd15', () =>
@@ -200,7 +201,7 @@ function unetRuns(folder: GoldenFolder, parts: Parts): Record<string, Run> {
     'controlnet/mid': residual('mid'),
     'controlnet/unet_out': predict('tiny-sd15', async (runtime) => ({
       ...basic('unet/context'),
-      control: [await residuals(runtime, CONTROL_SCALE)],
+      control: [await shared(runtime)],
     })),
   };
 }
@@ -216,10 +217,10 @@ function vaeRuns(folder: GoldenFolder, parts: Parts): Record<string, Run> {
     (path: string): Run =>
     async (runtime) =>
       (await (await open(runtime, path)).decode(tensor(parts, 'vae/latent'))) as HostTensor;
-  const moments = async (runtime: Runtime): Promise<{ mean: HostTensor; logvar: HostTensor }> => {
+  const moments = remembered(async (runtime) => {
     const vae = await open(runtime, 'tiny-sd15/vae');
     return splitMoments((await vae.encode(tensor(parts, 'vae/image'))) as HostTensor);
-  };
+  });
   return {
     'vae/mean': async (runtime) => (await moments(runtime)).mean,
     'vae/logvar': async (runtime) => (await moments(runtime)).logvar,
@@ -243,6 +244,18 @@ function splitMoments({ dims, data }: HostTensor): { mean: HostTensor; logvar: H
   return {
     mean: { dims: half, data: data.slice(0, middle) },
     logvar: { dims: half, data: data.slice(middle).map(clamp) },
+  };
+}
+
+/** Computes once for each runtime what several cases look at. */
+function remembered<T>(
+  compute: (runtime: Runtime) => Promise<T>,
+): (runtime: Runtime) => Promise<T> {
+  const results = new WeakMap<Runtime, Promise<T>>();
+  return (runtime) => {
+    const known = results.get(runtime) ?? compute(runtime);
+    results.set(runtime, known);
+    return known;
   };
 }
 
