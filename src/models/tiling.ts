@@ -20,7 +20,7 @@ export type Tile = {
 };
 
 /** Where tiles of at most `tile` start along an axis of `size`, each overlapping the next by at least a quarter. */
-export function tileStarts(size: number, tile: number): number[] {
+function tileStarts(size: number, tile: number): number[] {
   if (tile >= size) return [0];
   const stride = Math.max(1, Math.floor(tile * (1 - TILE_OVERLAP)));
   const count = Math.ceil((size - tile) / stride) + 1;

@@ -53,7 +53,7 @@ export async function clipEmbeddings(
   for (let i = 0; i < embeddings.length; i++) {
     embeddings[i] = (embeddings[i] as number) + (positions[i % positions.length] as number);
   }
-  return embeddings as Float32Array<ArrayBuffer>;
+  return embeddings;
 }
 
 /**

@@ -21,6 +21,11 @@ export class ConfigReader {
     this.config = config;
   }
 
+  /** Whether the field is there and not null. */
+  has(name: string): boolean {
+    return (this.config[name] ?? undefined) !== undefined;
+  }
+
   /** A number; `fallback` when absent or null. */
   number(name: string, fallback?: number): number {
     const value = this.config[name] ?? fallback;
@@ -30,7 +35,7 @@ export class ConfigReader {
 
   /** A number, or undefined when absent or null. */
   optionalNumber(name: string): number | undefined {
-    return this.config[name] == null ? undefined : this.number(name);
+    return this.has(name) ? this.number(name) : undefined;
   }
 
   /** A list of numbers. */
@@ -39,7 +44,7 @@ export class ConfigReader {
     if (!Array.isArray(value) || !value.every((item) => typeof item === 'number')) {
       throw this.#wrong(name, 'a list of numbers');
     }
-    return value as number[];
+    return value;
   }
 
   /** A number for every one of `count` blocks, given as one number for all or as a list. */
@@ -53,7 +58,7 @@ export class ConfigReader {
     ) {
       throw this.#wrong(name, `a number or a list of ${count} numbers`);
     }
-    return list as number[];
+    return list;
   }
 
   /** A truth value. */

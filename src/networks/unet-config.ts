@@ -104,8 +104,9 @@ function parseTrunk(config: ConfigReader): TrunkConfig {
   const layers = config.perBlock('layers_per_block', count, 2);
   const depths = config.perBlock('transformer_layers_per_block', count, 1);
   // diffusers calls the number of heads attention_head_dim, by an old mistake that files depend on.
-  const headsField =
-    config.config['num_attention_heads'] == null ? 'attention_head_dim' : 'num_attention_heads';
+  const headsField = config.has('num_attention_heads')
+    ? 'num_attention_heads'
+    : 'attention_head_dim';
   const heads = config.perBlock(headsField, count, 8);
   return {
     inChannels: config.number('in_channels', 4),

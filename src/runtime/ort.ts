@@ -110,9 +110,7 @@ export class Ort {
     this.#module = module;
     module.env.wasm.numThreads = options.threads ?? defaultThreads();
     if (options.wasmPaths !== undefined) {
-      module.env.wasm.wasmPaths = options.wasmPaths as NonNullable<
-        typeof module.env.wasm.wasmPaths
-      >;
+      module.env.wasm.wasmPaths = options.wasmPaths;
     }
   }
 
@@ -168,7 +166,7 @@ export class Ort {
             validationMode: gpu.validation,
           };
     return {
-      executionProviders: [provider as OrtModule.InferenceSession.ExecutionProviderConfig],
+      executionProviders: [provider],
       externalData: [...external],
       logSeverityLevel: logSeverity,
       ...(gpu === undefined ? {} : { preferredOutputLocation: 'gpu-buffer' }),

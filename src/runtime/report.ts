@@ -38,10 +38,11 @@ export function describeReport(report: RuntimeReport): string {
     const reason = whyNotWebGpu === undefined ? '' : ` (${whyNotWebGpu})`;
     return `wasm on the CPU, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${format}${reason}`;
   }
+  const { description = '', vendor = '', architecture = '' } = device ?? {};
   const name =
-    device?.description ||
-    [device?.vendor, device?.architecture].filter(Boolean).join(' ') ||
-    'unnamed GPU';
+    [description, `${vendor} ${architecture}`.trim(), 'an unnamed GPU'].find(
+      (text) => text !== '',
+    ) ?? '';
   const kind = device?.isSoftware === true ? ', a software renderer' : '';
   return `WebGPU on ${name}${kind}, ${build} build, ${spelling} spelling, ${format}`;
 }

@@ -23,7 +23,7 @@ import type { HostTensor } from '../tensor/host-tensor.ts';
 import type { Ort, OrtSession, OrtTensor } from './ort.ts';
 
 /** Weights a wasm heap can hold beside the runtime and activations. */
-export const WASM_WEIGHT_LIMIT = 3.2 * 2 ** 30;
+const WASM_WEIGHT_LIMIT = 3.2 * 2 ** 30;
 
 /** Options of a {@link WasmBackend}. */
 export type WasmBackendOptions = {
@@ -52,10 +52,12 @@ export class WasmBackend implements Backend {
     this.precision = options.precision ?? 'float32';
   }
 
+  /** Bytes of weights in the wasm heap. */
   get residentBytes(): number {
     return [...this.#cache.values()].reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
+  /** Bytes of weights ever converted for the wasm heap. */
   get uploadedBytes(): number {
     return this.#uploaded;
   }
@@ -143,7 +145,7 @@ export class WasmBackend implements Backend {
 }
 
 /** Bytes of a graph's weights in the formats it uses them in. */
-export function weightBytes(graph: GraphModule): number {
+function weightBytes(graph: GraphModule): number {
   return graph.weights.reduce(
     (sum, { dims, dtype }) => sum + elementCount(dims) * BYTES_PER_ELEMENT[dtype],
     0,

@@ -208,7 +208,7 @@ export class WebGpuBackend implements Backend {
       if (keepOnDevice.includes(port.name)) {
         outputs[port.name] = {
           dims: [...tensor.dims],
-          buffer: tensor.gpuBuffer as GPUBuffer,
+          buffer: tensor.gpuBuffer,
           dispose: () => tensor.dispose(),
         };
       } else {

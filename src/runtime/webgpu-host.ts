@@ -58,7 +58,7 @@ export async function startWebGpuHost(options: WebGpuHostOptions): Promise<WebGp
 }
 
 /** What a device's limits and its measured throughput allow. */
-export function deviceBudget(
+function deviceBudget(
   limits: Pick<GPUSupportedLimits, 'maxBufferSize' | 'maxStorageBufferBindingSize'>,
   throughput: Throughput | undefined,
 ): DeviceBudget {

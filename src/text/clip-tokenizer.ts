@@ -32,7 +32,7 @@ export class ClipTokenizer {
   readonly #tokenizer: Tokenizer;
 
   constructor(tokenizerJson: object, config: ClipTokenizerConfig) {
-    this.#tokenizer = new Tokenizer(tokenizerJson as never, config as never);
+    this.#tokenizer = new Tokenizer(tokenizerJson, config);
     this.bos = this.#special(config.bos_token ?? '<|startoftext|>');
     this.eos = this.#special(config.eos_token ?? '<|endoftext|>');
     this.pad = this.#special(config.pad_token ?? config.eos_token ?? '<|endoftext|>');

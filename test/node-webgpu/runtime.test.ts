@@ -120,7 +120,7 @@ describe('weights on the GPU', () => {
       conditioningScale: 1,
     });
     const withNet = runtime.backend.uploadedBytes;
-    await unet.predict({ ...inputs, control: [control as Record<string, HostTensor>] });
+    await unet.predict({ ...inputs, control: [control] });
     expect(runtime.backend.uploadedBytes - withNet).toBe(0);
 
     await runtime.backend.releaseCheckpoint(net.stage.checkpoint.id);

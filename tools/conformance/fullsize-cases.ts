@@ -75,9 +75,8 @@ async function runComponent(
     const { shape, data } = inputTensor(given);
     return hostTensor(data, shape);
   };
-  const kind = String(
-    config['_class_name'] ?? (config['architectures'] as string[] | undefined)?.[0],
-  );
+  const [architecture] = (config['architectures'] ?? []) as string[];
+  const kind = (config['_class_name'] as string | undefined) ?? architecture;
   switch (kind) {
     case 'CLIPTextModel':
     case 'CLIPTextModelWithProjection': {
@@ -114,7 +113,7 @@ async function runComponent(
         : { image: (await vae.decode(input('latents'))) as HostTensor };
     }
     default:
-      throw new Error(`unknown component class ${kind}`);
+      throw new Error(`unknown component class ${String(kind)}`);
   }
 }
 

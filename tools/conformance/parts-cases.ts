@@ -22,23 +22,20 @@ const CONTROL_SCALE = 0.8;
 
 /** Arrays that are inputs of others. */
 const INPUTS: ReadonlySet<string> = new Set([
-  ...[
-    'text/ids',
-    'unet/sample',
-    'unet/timestep',
-    'unet/context',
-    'unet_rect/sample',
-    'unet_rect/timestep',
-  ],
-  ...[
-    'unet_rect/context',
-    'vae/image',
-    'vae/latent',
-    'inpaint/sample',
-    'sdxl/context',
-    'sdxl/text_embeds',
-  ],
-  ...['sdxl/time_ids', 'controlnet/hint'],
+  'text/ids',
+  'unet/sample',
+  'unet/timestep',
+  'unet/context',
+  'unet_rect/sample',
+  'unet_rect/timestep',
+  'unet_rect/context',
+  'vae/image',
+  'vae/latent',
+  'inpaint/sample',
+  'sdxl/context',
+  'sdxl/text_embeds',
+  'sdxl/time_ids',
+  'controlnet/hint',
 ]);
 
 /** The relative error allowed to each setting. */

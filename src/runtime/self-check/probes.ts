@@ -9,7 +9,7 @@ import { Probe } from './probe.ts';
 import { values, type ProbeTensor } from './values.ts';
 
 /** A picture's size: channels, height, width. */
-export type ProbeSize = {
+type ProbeSize = {
   readonly channels: number;
   readonly height: number;
   readonly width: number;
@@ -40,7 +40,7 @@ export function allProbes({ isSmall }: { isSmall: boolean }): Probe[] {
 }
 
 /** A 3x3 convolution with bias. */
-export function convolution(size: ProbeSize, stride: 1 | 2): Probe {
+function convolution(size: ProbeSize, stride: 1 | 2): Probe {
   const { channels: c, height, width } = size;
   const out = 32;
   const x = image(1, size);
@@ -199,7 +199,7 @@ function gatedFeedForward(size: ProbeSize): Probe {
 }
 
 /** Sizes of an attention probe. */
-export type AttentionSize = {
+type AttentionSize = {
   readonly tokens: number;
   readonly context: number;
   readonly heads: number;
@@ -208,13 +208,7 @@ export type AttentionSize = {
 };
 
 /** softmax(q k^T / sqrt(d)) v. */
-export function attention({
-  tokens,
-  context,
-  heads,
-  headWidth,
-  causal = false,
-}: AttentionSize): Probe {
+function attention({ tokens, context, heads, headWidth, causal = false }: AttentionSize): Probe {
   const width = heads * headWidth;
   const q = plain(18, [1, tokens, width], 2);
   const k = plain(19, [1, context, width], 2);
