@@ -19,11 +19,12 @@ export type BenchGpu = { readonly host: WebGpuHost; readonly ledger: GpuLedger }
 export async function openBenchGpu(
   precision: FloatDtype,
   dawn: 'default' | 'null' = 'default',
+  features: { readonly subgroups?: boolean } = {},
 ): Promise<BenchGpu> {
   const gpu = await installNodeWebGpu(dawn === 'null' ? { backend: 'null' } : {});
   // The library's WebGPU builds start in Node with one thread only; nothing runs on the CPU anyway.
   const options = { allowSoftware: true, spelling: 'webgpu', threads: 1 } as const;
-  const host = await startWebGpuHost({ ...options, gpu, precision });
+  const host = await startWebGpuHost({ ...options, gpu, precision, features });
   return { host, ledger: trackGpuMemory(host.gpu.device) };
 }
 
