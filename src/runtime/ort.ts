@@ -71,8 +71,7 @@ async function importBuild(build: OrtBuild): Promise<typeof OrtModule> {
   try {
     switch (build) {
       case 'wasm':
-        // The library's entry for Node is the one whose threads work there.
-        return isNode() ? await import('onnxruntime-web') : await import('onnxruntime-web/wasm');
+        return isNode() ? await importForNode() : await import('onnxruntime-web/wasm');
       case 'asyncify':
         return await import('onnxruntime-web/webgpu');
       case 'jspi':
@@ -87,6 +86,12 @@ async function importBuild(build: OrtBuild): Promise<typeof OrtModule> {
       { cause },
     );
   }
+}
+
+/** The library's entry for Node, whose threads work there; its name is kept from bundlers for browsers. */
+async function importForNode(): Promise<typeof OrtModule> {
+  const name: string = 'onnxruntime-web';
+  return (await import(/* @vite-ignore */ name)) as typeof OrtModule;
 }
 
 function isNode(): boolean {

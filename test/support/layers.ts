@@ -12,6 +12,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['weights', 'graph'],
   ['networks'],
   ['runtime'],
+  ['models'],
   ['pipelines'],
   ['engine'],
   ['protocol'],
