@@ -44,7 +44,8 @@ async function sessionOf(task: () => Promise<unknown>): Promise<ort.InferenceSes
   return session;
 }
 
-async function feedsOf(
+/** Everything `session.run` wants: the weights, which stay the store's, and the inputs. */
+export async function feedsOf(
   backend: WebGpuBackend,
   graph: GraphModule,
   inputs: GraphInputs,
