@@ -1,5 +1,5 @@
 /**
- * A picture as 8-bit picture, and its conversion to and from the floats that a VAE takes and gives.
+ * A picture as 8-bit pixels, and its conversion to and from the floats that a VAE takes and gives.
  *
  * The floats are planes [3, H, W] in -1…1; the rounding is that of diffusers' `VaeImageProcessor`:
  * 32-bit arithmetic, and halves to the even neighbour, as numpy rounds.
@@ -14,13 +14,13 @@ export type Picture = {
   readonly data: Uint8Array;
 };
 
-/** Allocates {@link Picture} that are all zero. */
+/** A picture that is all zero. */
 export function blankPicture(width: number, height: number, channels: 3 | 4): Picture {
   return { width, height, channels, data: new Uint8Array(width * height * channels) };
 }
 
 /**
- * Planes in -1…1 as picture: `round(clamp(x / 2 + 0.5, 0, 1) * 255)`.
+ * Planes in -1…1 as a picture: `round(clamp(x / 2 + 0.5, 0, 1) * 255)`.
  *
  * @param planes at least `3 * height * width` values, [3, H, W]; what lies behind is not read.
  * @param size with `channels` 4 the alpha is opaque. Default 3.
@@ -45,7 +45,7 @@ export function pictureFromPlanes(
   return picture;
 }
 
-/** Picture as planes [3, H, W] in -1…1: `x / 255 * 2 - 1`. Alpha is dropped, as diffusers does. */
+/** A picture as planes [3, H, W] in -1…1: `x / 255 * 2 - 1`. Alpha is dropped, as diffusers does. */
 export function planesFromPicture(picture: Picture): Float32Array {
   const { width, height, channels, data } = picture;
   const area = width * height;
