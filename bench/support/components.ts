@@ -66,7 +66,7 @@ export async function componentGraph(
 }
 
 /** The class that a config says it is of. */
-export function kindOf(config: Record<string, unknown>): string {
+function kindOf(config: Record<string, unknown>): string {
   const architectures = config['architectures'] as string[] | undefined;
   return (config['_class_name'] as string | undefined) ?? architectures?.[0] ?? 'nothing';
 }
