@@ -7,9 +7,16 @@ import { runCase, type ConformanceCase, type Outcome, type Setting } from './cas
 import type { GoldenFolder } from './folder.ts';
 import { fullsizeCases } from './fullsize-cases.ts';
 import { partsCases } from './parts-cases.ts';
+import { rngCases } from './rng-cases.ts';
+import { schedulersCases } from './schedulers-cases.ts';
 
 /** Golden files that are known, in the order they run. */
-const FILES = { parts: partsCases, fullsize: fullsizeCases } as const;
+const FILES = {
+  rng: rngCases,
+  schedulers: schedulersCases,
+  parts: partsCases,
+  fullsize: fullsizeCases,
+} as const;
 
 /** How a run went. */
 export type Summary = { readonly passed: number; readonly failed: number; readonly unfit: number };

@@ -1,0 +1,76 @@
+/**
+ * What a sampler and its driver say to each other.
+ *
+ * A sampler is a generator: it yields requests, in which it names each result before a driver has it,
+ * and goes on as if it were there. Only a norm comes back as a number. So a sampler is a program of a few
+ * instructions over linear combinations, which runs anywhere and can be read as text.
+ *
+ * It says at the end of each step what it carries on. Everything else may be forgotten then: no
+ * combination of older quantities may be used any more, so memory is bounded and known.
+ */
+
+import { just, zero, type Combination, type Quantity } from './algebra.ts';
+
+/** What a sampler asks of its driver. */
+export type Request =
+  /** Run the network (guidance included) on `input`, already scaled as it expects, and call what it says `output`. */
+  | {
+      readonly kind: 'evaluate';
+      readonly input: Combination;
+      readonly timestep: number;
+      readonly output: Quantity;
+    }
+  /** Draw fresh standard normals and call them `output`. */
+  | { readonly kind: 'noise'; readonly output: Quantity }
+  /** Reply with the Euclidean length of a combination, over the whole batch. */
+  | { readonly kind: 'norm'; readonly of: Combination }
+  /** A step is done: compute what is carried on, the sample first, and forget everything else. */
+  | {
+      readonly kind: 'step';
+      readonly carried: readonly { readonly value: Combination; readonly name: Quantity }[];
+      /** The picture as it was seen in this step, for previews; in quantities from before the step. */
+      readonly original: Combination;
+    };
+
+/** What a driver hands to `next()`: the number where a norm was asked for, else undefined. */
+export type Reply = number | undefined;
+
+/** A running sampler, or a part of one. */
+export type Sampling<Result = Combination> = Generator<Request, Result, Reply>;
+
+/** What the network says about `input` at `timestep`. */
+export function* evaluate(input: Combination, timestep: number): Sampling {
+  const output: Quantity = { label: `output(${Number(timestep.toPrecision(6))})` };
+  yield { kind: 'evaluate', input, timestep, output };
+  return just(output);
+}
+
+/** Fresh noise times `deviation`; nothing is drawn when that is 0. */
+export function* noise(deviation: number): Sampling {
+  if (deviation === 0) return zero;
+  const output: Quantity = { label: 'noise' };
+  yield { kind: 'noise', output };
+  return just(output).times(deviation);
+}
+
+/** The Euclidean length of a combination. */
+export function* norm(of: Combination): Sampling<number> {
+  const length = yield { kind: 'norm', of };
+  if (length === undefined) throw new TypeError('a driver did not reply to a norm');
+  return length;
+}
+
+/** Ends a step: the sample and whatever else is needed later, as names that stay valid until the next one. */
+export function* step<const Carried extends readonly [Combination, ...Combination[]]>(
+  carried: Carried,
+  original: Combination,
+): Sampling<{ [K in keyof Carried]: Combination }> {
+  const named = carried.map((value, i) => ({
+    value,
+    name: { label: i === 0 ? 'sample' : `carried${i}` },
+  }));
+  yield { kind: 'step', carried: named, original };
+  return named.map(({ name }) => just(name)) as unknown as {
+    [K in keyof Carried]: Combination;
+  };
+}
