@@ -29,36 +29,40 @@ export type ReadImageOptions = {
 /** Base64 characters that hold enough bytes to tell any type of image: 24 bytes. */
 const CHARACTERS_TO_TELL_A_TYPE = 32;
 
+/** The form of an image, or what is wrong with it, as the end of a sentence about its field. */
+export type ImageJudgement = { readonly kind: ImageKind } | { readonly problem: string };
+
 /**
  * How `input` gives an image, judged by its beginning alone, so that a request is refused before
  * anything is decoded or drawn.
  */
-export function imageKind(input: string | Blob, field: string): ImageKind {
-  if (typeof input !== 'string') return 'blob';
+export function judgeImage(input: string | Blob): ImageJudgement {
+  if (typeof input !== 'string') return { kind: 'blob' };
   const text = input.trim();
   if (/^data:/i.test(text)) {
-    assertImage(beginningOf(base64OfDataUri(text, field)), field);
-    return 'data-uri';
+    const base64 = base64OfDataUri(text);
+    if (base64 === undefined) return refused('is a data URI without readable base64');
+    return beginsAnImage(base64) ? { kind: 'data-uri' } : refused('is not an image');
   }
   if (/^(?:https?|blob):/i.test(text)) {
-    if (!URL.canParse(text)) throw refused(field, 'is not a complete address');
-    return 'url';
+    return URL.canParse(text) ? { kind: 'url' } : refused('is not a complete address');
   }
   // Letters alone may be base64 or a word; the bytes behind them tell.
-  if (!/^[\w+/=\s-]+$/.test(text)) throw refused(field, 'is neither an address nor base64');
-  assertImage(beginningOf(text), field);
-  return 'base64';
+  if (!/^[\w+/=\s-]+$/.test(text)) return refused('is neither an address nor base64');
+  return beginsAnImage(text) ? { kind: 'base64' } : refused('is not an image');
 }
 
 /** `input` as something to fetch or as a Blob with the type that its bytes tell. */
 export async function imageSource(input: string | Blob, field: string): Promise<ImageSource> {
+  const judgement = judgeImage(input);
+  if ('problem' in judgement) throw refusal(field, judgement);
+  const { kind } = judgement;
   if (typeof input !== 'string') return { kind: 'blob', blob: await typed(input, field) };
   const text = input.trim();
-  const kind = imageKind(text, field);
   if (kind === 'url') return { kind, url: text };
-  const base64 = kind === 'data-uri' ? base64OfDataUri(text, field) : text;
-  const bytes = bytesOfBase64(base64);
-  if (bytes === undefined) throw refused(field, 'holds base64 that is cut off or damaged');
+  const base64 = kind === 'data-uri' ? base64OfDataUri(text) : text;
+  const bytes = bytesOfBase64(base64 ?? '');
+  if (bytes === undefined) throw refusal(field, refused('holds base64 that is cut off or damaged'));
   return {
     kind: kind === 'data-uri' ? kind : 'base64',
     blob: await typed(new Blob([bytes]), field),
@@ -96,40 +100,39 @@ async function fetched(url: string, options: ReadImageOptions): Promise<Blob> {
 }
 
 async function typed(blob: Blob, field: string): Promise<Blob> {
-  const type = assertImage(new Uint8Array(await blob.slice(0, 64).arrayBuffer()), field);
+  const type = imageType(new Uint8Array(await blob.slice(0, 64).arrayBuffer()));
+  if (type === undefined) throw refusal(field, refused('is not an image'));
   return blob.type === type ? blob : blob.slice(0, blob.size, type);
 }
 
-function assertImage(bytes: Uint8Array | undefined, field: string): string {
-  const type = bytes && imageType(bytes);
-  if (type === undefined) throw refused(field, 'is not an image');
-  return type;
-}
-
-function refused(field: string, reason: string): Error {
+function refused(reason: string): { problem: string } {
   const allowed =
-    `an http or https address, a data URI, base64, or a Blob of an image ` +
+    'an http or https address, a data URI, base64, or a Blob of an image ' +
     `(${namesOfImageTypes()})`;
-  return fieldError({ [field]: [`${theField(field)} ${reason}. Allowed is ${allowed}.`] });
+  return { problem: `${reason}. Allowed is ${allowed}.` };
 }
 
-function base64OfDataUri(text: string, field: string): string {
+function refusal(field: string, { problem }: { problem: string }): Error {
+  return fieldError({ [field]: [`${theField(field)} ${problem}`] });
+}
+
+/** What follows the comma of a data URI; undefined when that is no base64. */
+function base64OfDataUri(text: string): string | undefined {
   const comma = text.indexOf(',');
-  const isBase64 = comma > 0 && /;\s*base64\s*$/i.test(text.slice(0, comma));
-  if (!isBase64) throw refused(field, 'is a data URI without base64');
+  if (comma < 0 || !/;\s*base64\s*$/i.test(text.slice(0, comma))) return undefined;
   const body = text.slice(comma + 1);
-  if (!body.includes('%')) return body;
   try {
-    return decodeURIComponent(body);
+    return body.includes('%') ? decodeURIComponent(body) : body;
   } catch {
-    throw refused(field, 'is a data URI with a damaged escape');
+    return undefined;
   }
 }
 
-function beginningOf(base64: string): Uint8Array | undefined {
+function beginsAnImage(base64: string): boolean {
   // Mail and the command line break lines of base64, hence more than the characters wanted.
   const text = base64.slice(0, 2 * CHARACTERS_TO_TELL_A_TYPE).replaceAll(/\s/g, '');
-  return bytesOfBase64(text.slice(0, text.length - (text.length % 4)) || text);
+  const bytes = bytesOfBase64(text.slice(0, text.length - (text.length % 4)) || text);
+  return bytes !== undefined && imageType(bytes) !== undefined;
 }
 
 /** Accepts both alphabets, missing padding, and white space; undefined when it cannot be read. */

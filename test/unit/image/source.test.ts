@@ -8,7 +8,7 @@ import { EngineError } from '../../../src/errors.ts';
 import { decodeImage } from '../../../src/image/decode.ts';
 import { imageType } from '../../../src/image/image-type.ts';
 import { encodePng } from '../../../src/image/png.ts';
-import { imageKind, imageSource, readImage } from '../../../src/image/source.ts';
+import { imageSource, judgeImage, readImage } from '../../../src/image/source.ts';
 import { fieldMessages } from '../../../src/util/field-error.ts';
 
 const picture = { width: 1, height: 1, channels: 3 as const, data: Uint8Array.of(9, 8, 7) };
@@ -39,8 +39,8 @@ describe('an image', () => {
       kind: 'url',
       url: 'https://example.com/a.png',
     });
-    expect(imageKind('HTTP://example.com/a', 'init_image')).toBe('url');
-    expect(imageKind('blob:https://example.com/1234', 'init_image')).toBe('url');
+    expect(judgeImage('HTTP://example.com/a')).toEqual({ kind: 'url' });
+    expect(judgeImage('blob:https://example.com/1234')).toEqual({ kind: 'url' });
   });
 
   test.each([
@@ -53,7 +53,7 @@ describe('an image', () => {
     ['base64url', 'base64', (): string => base64.replaceAll('+', '-').replaceAll('/', '_')],
   ])('may be %s', async (_, kind, make) => {
     const text = make();
-    expect(imageKind(text, 'init_image')).toBe(kind);
+    expect(judgeImage(text)).toEqual({ kind });
     const blob = await readImage(text, { field: 'init_image' });
     expect(blob.type).toBe('image/png');
     expect(await decodeImage(blob, 'init_image')).toEqual(picture);
@@ -74,9 +74,13 @@ describe('an image', () => {
     ['nothing', '', 'is neither an address nor base64'],
     ['base64 of a text', Buffer.from('a text, not an image').toString('base64'), 'is not an image'],
     ['a data URI of a text', 'data:text/plain;base64,aGVsbG8=', 'is not an image'],
-    ['a data URI without base64', 'data:image/svg+xml,<svg/>', 'is a data URI without base64'],
-    ['a data URI without a body', 'data:', 'is a data URI without base64'],
-    ['a bad escape', 'data:image/png;base64,%zz', 'is a data URI with a damaged escape'],
+    [
+      'a data URI without base64',
+      'data:image/svg+xml,<svg/>',
+      'is a data URI without readable base64',
+    ],
+    ['a data URI without a body', 'data:', 'is a data URI without readable base64'],
+    ['a bad escape', 'data:image/png;base64,%zz', 'is a data URI without readable base64'],
   ])('may not be %s', async (_, text, reason) => {
     const said = await complaint(() => imageSource(text, 'init_image'));
     expect(said).toContain(`The init image field ${reason}.`);
