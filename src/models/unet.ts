@@ -2,7 +2,7 @@
  * A UNet ready to run: latents, timestep and conditions in, the model's prediction out.
  */
 
-import type { JsonConfig } from '../networks/config.ts';
+import { ConfigReader, type JsonConfig } from '../networks/config.ts';
 import {
   sizeMultiple,
   parseUNetConfig,
@@ -43,6 +43,8 @@ export type UNetVariant = { readonly controlNets: number; readonly isRagged: boo
 /** See the file's header. */
 export class UNet {
   readonly config: UNetConfig;
+  /** Edge in latent pixels of what the model was trained on. */
+  readonly sampleSize: number;
   /** The network in all its graphs. */
   readonly stage: Stage<UNetVariant>;
   readonly #runtime: Runtime;
@@ -51,6 +53,7 @@ export class UNet {
     const config = parseUNetConfig(json);
     this.#runtime = runtime;
     this.config = config;
+    this.sampleSize = new ConfigReader('UNet config', json).number('sample_size', 64);
     this.stage = new Stage({
       name: 'UNet',
       checkpoint,

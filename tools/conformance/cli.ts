@@ -37,9 +37,10 @@ async function main(): Promise<number> {
   );
   if (files.length === 0)
     throw new Error(`${directory} holds no golden files (a .json with a .bin beside it)`);
-  const folder = new GoldenFolder(
-    async (path) => new Uint8Array(await readFile(join(directory, path))),
-  );
+  const reader = (root: string) => async (path: string) =>
+    new Uint8Array(await readFile(join(root, path)));
+  const embedded = join(import.meta.dirname, '../../models/emoji-64');
+  const folder = new GoldenFolder(reader(directory), reader(embedded));
   const setting = { backend, precision } as const;
   const stems = files.map((name) => name.slice(0, -'.json'.length));
   const cases = await collectCases(folder, stems, setting);

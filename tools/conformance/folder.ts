@@ -13,10 +13,13 @@ export type ReadFile = (path: string) => Promise<Uint8Array<ArrayBuffer>>;
 /** See the file's header. */
 export class GoldenFolder {
   readonly read: ReadFile;
+  /** Reads a file of the project's embedded model. */
+  readonly readModel: ReadFile;
   readonly #checkpoints = new Map<string, Promise<Checkpoint>>();
 
-  constructor(read: ReadFile) {
+  constructor(read: ReadFile, readModel: ReadFile = read) {
     this.read = read;
+    this.readModel = readModel;
   }
 
   /** A JSON file. */

@@ -7,6 +7,7 @@ import { runCase, type ConformanceCase, type Outcome, type Setting } from './cas
 import type { GoldenFolder } from './folder.ts';
 import { fullsizeCases } from './fullsize-cases.ts';
 import { partsCases } from './parts-cases.ts';
+import { embeddedCases, pipelinesCases } from './pipelines-cases.ts';
 import { rngCases } from './rng-cases.ts';
 import { schedulersCases } from './schedulers-cases.ts';
 
@@ -15,6 +16,8 @@ const FILES = {
   rng: rngCases,
   schedulers: schedulersCases,
   parts: partsCases,
+  pipelines: pipelinesCases,
+  embedded: embeddedCases,
   fullsize: fullsizeCases,
 } as const;
 

@@ -1,0 +1,297 @@
+/**
+ * Pictures from a prompt, or from a prompt and a picture: the recipe, top to bottom.
+ *
+ * Matches diffusers' StableDiffusionPipeline and StableDiffusionImg2ImgPipeline with a torch CPU generator: the same
+ * seed draws the same numbers in the same order. Limitations: one text encoder, no masks, no ControlNet yet.
+ */
+
+import { EngineError, isEngineError } from '../errors.ts';
+import type { DiffusionModel } from '../models/diffusion-model.ts';
+import type { JsonConfig } from '../networks/config.ts';
+import { guidanceEmbedding } from '../networks/sinusoid.ts';
+import type { NoiseSource } from '../rng/noise-source.ts';
+import { TorchGenerator } from '../rng/torch-generator.ts';
+import type { RunTensor } from '../runtime/backend.ts';
+import { WebGpuBackend } from '../runtime/webgpu-backend.ts';
+import { runSampling } from '../samplers/driver.ts';
+import { samplerOf } from '../samplers/registry.ts';
+import type { HostTensor } from '../tensor/host-tensor.ts';
+import { encodePrompts } from './conditioning.ts';
+import { GpuLatents } from './gpu-latents.ts';
+import { HostLatents } from './host-latents.ts';
+import { latentCount, type LatentDims, type Latents } from './latents.ts';
+import { encodePicture } from './picture-latents.ts';
+
+/** What to draw. */
+export type GenerateRequest = {
+  readonly prompt: string;
+  /** Default empty. */
+  readonly negativePrompt?: string;
+  /** Size in pixels, multiples of the autoencoder's scale; with a picture, the picture's. */
+  readonly width: number;
+  readonly height: number;
+  /** Pictures, 1 to 4; default 1. */
+  readonly samples?: number;
+  /** Denoising steps. */
+  readonly steps: number;
+  /** Guidance scale; 1 and below run without the negative prompt, in half the time. */
+  readonly guidanceScale: number;
+  /** Seed of a torch CPU generator, of which the low 32 bits count. */
+  readonly seed: number;
+  /** diffusers' class name, such as `DDIMScheduler`. */
+  readonly scheduler: string;
+  /** A scheduler_config.json to use in place of the model's own. */
+  readonly schedulerConfig?: JsonConfig;
+  /** Encoder layers skipped for the prompt, in diffusers' numbering; default 0. */
+  readonly clipSkip?: number;
+  /** A picture [1, 3, H, W] in [-1, 1] to start from. */
+  readonly picture?: HostTensor;
+  /** How far the picture is taken back to noise, 0 to 1; default 0.8. */
+  readonly strength?: number;
+};
+
+/** How far a run is. */
+export type GenerateProgress = {
+  readonly phase: 'encoding' | 'denoising' | 'decoding';
+  /** Of the whole run, 0 to 1, never falling; 1 only when it is done. */
+  readonly progress: number;
+  /** Steps done, and how many there are. */
+  readonly step: number;
+  readonly steps: number;
+  /** Estimated from the steps done so far; undefined before the first one. */
+  readonly secondsLeft: number | undefined;
+};
+
+/** Options of {@link generate}. */
+export type GenerateOptions = {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: GenerateProgress) => void) | undefined;
+};
+
+/** What was drawn. */
+export type Generated = {
+  /** Pictures [B, 3, H, W] in [0, 1]. */
+  readonly images: HostTensor;
+  /** The finished latents [B, C, h, w], scaled as the UNet sees them. */
+  readonly latents: HostTensor;
+};
+
+/** Parts of the whole that encoding and decoding count for. */
+const SHARE = { encoding: 0.05, decoding: 0.1 } as const;
+
+/** Draws; a device that is lost on the way is replaced and the picture begun again, once. */
+export async function generate(
+  model: DiffusionModel,
+  request: GenerateRequest,
+  options: GenerateOptions = {},
+): Promise<Generated> {
+  check(model, request);
+  try {
+    return await draw(model, request, options);
+  } catch (error) {
+    if (!isEngineError(error) || error.code !== 'device-lost') throw error;
+    return draw(model, request, options);
+  }
+}
+
+async function draw(
+  model: DiffusionModel,
+  request: GenerateRequest,
+  { signal, onProgress }: GenerateOptions,
+): Promise<Generated> {
+  const {
+    samples = 1,
+    width,
+    height,
+    guidanceScale,
+    steps,
+    picture,
+    negativePrompt = '',
+  } = request;
+  const { scale } = model.vae;
+  const source = new TorchGenerator(request.seed);
+  const isDistilled = model.unet.config.guidanceWidth !== undefined;
+  const isGuided = guidanceScale > 1 && !isDistilled;
+  const strength = picture === undefined ? undefined : (request.strength ?? 0.8);
+  const { schedulerConfig = model.schedulerConfig } = request;
+  const plan = samplerOf(request.scheduler).plan(schedulerConfig, { steps, strength });
+  const tell = progressTeller(plan.steps, onProgress);
+
+  tell('encoding', 0);
+  const { prompt, clipSkip } = request;
+  const context = await encodePrompts(
+    model,
+    { prompt, negativePrompt, samples, isGuided, clipSkip },
+    signal,
+  );
+  const dims: LatentDims = [
+    samples,
+    model.vae.config.latentChannels,
+    height / scale,
+    width / scale,
+  ];
+  const start = picture && (await encodePicture(model.vae, picture, { samples, source, signal }));
+
+  const latents = await denoise(model, { dims, start, source }, async (spaces) => {
+    const copies = isGuided ? 2 : 1;
+    const noise = await spaces.fill(source.normal(latentCount(dims)));
+    const given = start && (await spaces.fill(start.data));
+    tell('denoising', 0);
+    return runSampling(plan, {
+      store: spaces.latents.store,
+      source,
+      noise,
+      picture: given,
+      signal,
+      evaluate: async ({ input, timestep }) => {
+        const sample = await spaces.latents.input(input, copies);
+        try {
+          const inputs = { sample: sample.value, timesteps: [timestep], context };
+          const predicted = await model.unet.predict(
+            isDistilled
+              ? { ...inputs, timestepCond: guidance(model, guidanceScale, samples) }
+              : inputs,
+            { keepOnDevice: ['out_sample'], signal },
+          );
+          return mix(spaces.latents, predicted, isGuided ? guidanceScale : undefined);
+        } finally {
+          sample.release();
+        }
+      },
+      onStep: async ({ done }) => {
+        await spaces.latents.settle();
+        tell('denoising', done);
+      },
+    });
+  });
+
+  tell('decoding', plan.steps);
+  const images = await decode(model, latents, signal);
+  tell('done', plan.steps);
+  return { images, latents };
+}
+
+/** Latents of a run, and a way to put numbers among them. */
+type Spaces<Buffer> = {
+  readonly latents: Latents<Buffer>;
+  readonly fill: (data: Float32Array<ArrayBuffer>) => Promise<Buffer>;
+};
+
+type Setup = {
+  readonly dims: LatentDims;
+  readonly start: HostTensor | undefined;
+  readonly source: NoiseSource;
+};
+
+async function denoise(
+  model: DiffusionModel,
+  { dims }: Setup,
+  run: <Buffer>(spaces: Spaces<Buffer>) => Promise<Buffer>,
+): Promise<HostTensor> {
+  const { backend } = model.runtime;
+  const within = async <Buffer>(latents: Latents<Buffer>): Promise<HostTensor> => {
+    try {
+      const fill = async (data: Float32Array<ArrayBuffer>): Promise<Buffer> => {
+        const buffer = latents.store.acquire();
+        await latents.store.write(buffer, data);
+        return buffer;
+      };
+      const result = await run({ latents, fill });
+      return await latents.read([{ buffer: result, coefficient: 1 }]);
+    } finally {
+      latents.dispose();
+    }
+  };
+  return backend instanceof WebGpuBackend
+    ? within(new GpuLatents(backend, dims))
+    : within(new HostLatents(dims));
+}
+
+/** What the network said, guidance multiplied out: (1 - g) * without + g * with. */
+function mix<Buffer>(
+  latents: Latents<Buffer>,
+  predicted: RunTensor,
+  scale: number | undefined,
+): { output: { buffer: Buffer; coefficient: number }[]; release: () => void } {
+  const { value, release } = latents.output(predicted, scale === undefined ? 1 : 2);
+  const factors = scale === undefined ? [1] : [1 - scale, scale];
+  const output = value.map((buffer, i) => ({ buffer, coefficient: factors[i] as number }));
+  return { output, release };
+}
+
+function guidance(model: DiffusionModel, scale: number, samples: number): HostTensor {
+  const width = model.unet.config.guidanceWidth ?? 0;
+  return {
+    dims: [samples, width],
+    data: guidanceEmbedding(Array<number>(samples).fill(scale), width),
+  };
+}
+
+/** Pictures in [0, 1], one at a time: a decoder needs more memory than anything else. */
+async function decode(
+  model: DiffusionModel,
+  latents: HostTensor,
+  signal: AbortSignal | undefined,
+): Promise<HostTensor> {
+  const { vae } = model;
+  const [batch = 1, channels = 1, height = 1, width = 1] = latents.dims;
+  const each = channels * height * width;
+  const pictures: HostTensor[] = [];
+  for (let i = 0; i < batch; i++) {
+    const data = latents.data
+      .slice(i * each, (i + 1) * each)
+      .map((value) => value / vae.config.scalingFactor);
+    const picture = await vae.decode({ dims: [1, channels, height, width], data }, { signal });
+    pictures.push(picture as HostTensor);
+  }
+  const [first] = pictures as [HostTensor];
+  const result = new Float32Array(batch * first.data.length);
+  for (const [i, { data }] of pictures.entries()) {
+    result.set(
+      data.map((value) => Math.min(1, Math.max(0, value / 2 + 0.5))),
+      i * first.data.length,
+    );
+  }
+  return { dims: [batch, ...first.dims.slice(1)], data: result };
+}
+
+function progressTeller(
+  steps: number,
+  onProgress: GenerateOptions['onProgress'],
+): (phase: GenerateProgress['phase'] | 'done', done: number) => void {
+  const denoising = 1 - SHARE.encoding - SHARE.decoding;
+  let began = performance.now();
+  return (phase, done) => {
+    if (phase === 'denoising' && done === 0) began = performance.now();
+    const perStep = done === 0 ? undefined : (performance.now() - began) / 1000 / done;
+    const ratio = steps === 0 ? 1 : done / steps;
+    onProgress?.({
+      phase: phase === 'done' ? 'decoding' : phase,
+      progress:
+        phase === 'done' ? 1 : phase === 'encoding' ? 0 : SHARE.encoding + denoising * ratio,
+      step: done,
+      steps,
+      secondsLeft:
+        phase === 'done' ? 0 : perStep === undefined ? undefined : perStep * (steps - done),
+    });
+  };
+}
+
+function check(model: DiffusionModel, request: GenerateRequest): void {
+  const { scale } = model.vae;
+  const { width, height, steps, samples = 1, picture } = request;
+  const wrong = (field: string, allowed: string, value: unknown): EngineError =>
+    new EngineError('invalid-argument', `${field} must be ${allowed}, got ${String(value)}`, {
+      detail: { field, value },
+    });
+  const isSize = (value: number): boolean =>
+    Number.isInteger(value) && value > 0 && value % scale === 0;
+  if (!isSize(width)) throw wrong('width', `a positive multiple of ${scale}`, width);
+  if (!isSize(height)) throw wrong('height', `a positive multiple of ${scale}`, height);
+  if (!Number.isInteger(steps) || steps < 1) throw wrong('steps', 'a whole number from 1', steps);
+  if (!Number.isInteger(samples) || samples < 1 || samples > 4)
+    throw wrong('samples', 'from 1 to 4', samples);
+  if (picture !== undefined && picture.dims.join() !== [1, 3, height, width].join()) {
+    throw wrong('picture', `[1, 3, ${height}, ${width}]`, `[${picture.dims.join(', ')}]`);
+  }
+}

@@ -1,0 +1,202 @@
+/**
+ * The cases of `pipelines.json` (whole runs on the tiny checkpoints) and of `embedded.json` (on the embedded model).
+ */
+
+import { DiffusionModel, type ModelFolder } from '../../src/models/diffusion-model.ts';
+import type { JsonConfig } from '../../src/networks/config.ts';
+import { generate, type GenerateRequest } from '../../src/pipelines/generate.ts';
+import type { Runtime } from '../../src/runtime/runtime.ts';
+import { hostTensor, type HostTensor } from '../../src/tensor/host-tensor.ts';
+import { bufferSource } from '../../src/weights/byte-source.ts';
+import { openGolden, type GoldenFile } from '../goldens/golden-file.ts';
+import type { Comparison, ConformanceCase, Setting } from './case.ts';
+import type { GoldenFolder, ReadFile } from './folder.ts';
+
+/** What the files say of a run. */
+type GoldenRun = {
+  readonly name: string;
+  readonly pipeline?: string;
+  readonly scheduler: string;
+  readonly seed: number;
+  readonly prompt?: string;
+  readonly negative_prompt?: string;
+  readonly guidance_scale: number;
+  readonly num_inference_steps: number;
+  readonly num_images_per_prompt?: number;
+  readonly width?: number;
+  readonly height?: number;
+  readonly strength?: number;
+};
+
+type Runs = { runs: GoldenRun[] };
+
+/** The scheduler_config.json that Stable Diffusion 1.5 is published with, on which these runs are based. */
+const SD15_SCHEDULER: JsonConfig = {
+  _class_name: 'PNDMScheduler',
+  beta_end: 0.012,
+  beta_schedule: 'scaled_linear',
+  beta_start: 0.00085,
+  clip_sample: false,
+  num_train_timesteps: 1000,
+  set_alpha_to_one: false,
+  skip_prk_steps: true,
+  steps_offset: 1,
+  trained_betas: null,
+};
+
+/** Of a picture: mean absolute difference, in a range of 1. */
+const IMAGE_TOLERANCE = 2 / 255;
+
+function latentTolerance({ precision }: Setting): number {
+  return precision === 'float16' ? 3e-2 : 1e-3;
+}
+
+/** All cases of `pipelines.json`; what no pipeline here can do yet is a case that fails. */
+export async function pipelinesCases(
+  folder: GoldenFolder,
+  setting: Setting,
+): Promise<ConformanceCase[]> {
+  const golden = await openGolden<Runs>(folder.read, 'pipelines');
+  const open = remembered((runtime) =>
+    DiffusionModel.open(runtime, modelFolder('tiny-sd15', folder.read, 'tiny-sd15/')),
+  );
+  return golden.json.runs.map((run) => ({
+    name: `pipelines/${run.name}`,
+    tolerance: latentTolerance(setting),
+    run: async (runtime) => {
+      const model = await open(runtime);
+      const request = pipelineRequest(golden, run);
+      const { images, latents } = await generate(model, {
+        ...request,
+        schedulerConfig: SD15_SCHEDULER,
+      });
+      return [
+        { computed: latents, expected: tensor(golden, `${run.name}/latent`) },
+        {
+          computed: channelsLast(images),
+          expected: tensor(golden, `${run.name}/image`),
+          measure: 'mean',
+          tolerance: IMAGE_TOLERANCE,
+        },
+      ];
+    },
+  }));
+}
+
+/** All cases of `embedded.json`, on the project's own model. */
+export async function embeddedCases(
+  folder: GoldenFolder,
+  setting: Setting,
+): Promise<ConformanceCase[]> {
+  const golden = await openGolden<Runs>(folder.read, 'embedded');
+  const open = remembered((runtime) =>
+    DiffusionModel.open(runtime, modelFolder('emoji-64', folder.readModel, '')),
+  );
+  return golden.json.runs.map((run) => ({
+    name: `embedded/${run.name}`,
+    tolerance: latentTolerance(setting),
+    run: async (runtime) => {
+      const { images, latents } = await generate(await open(runtime), basicRequest(run));
+      const picture = channelsLast(images);
+      return [
+        { computed: unbatched(latents), expected: tensor(golden, `${run.name}/latent`) },
+        {
+          computed: unbatched(picture),
+          expected: tensor(golden, `${run.name}/image`),
+          measure: 'mean',
+          tolerance: IMAGE_TOLERANCE,
+        },
+      ] satisfies Comparison[];
+    },
+  }));
+}
+
+/** A model's folder over a function that reads files. */
+export function modelFolder(name: string, read: ReadFile, prefix: string): ModelFolder {
+  return {
+    name,
+    open: async (path) => {
+      const full = prefix + path;
+      try {
+        return bufferSource(await read(full), full);
+      } catch {
+        return undefined;
+      }
+    },
+  };
+}
+
+function basicRequest(run: GoldenRun): GenerateRequest {
+  return {
+    prompt: run.prompt ?? 'a photo of a cat',
+    negativePrompt: run.negative_prompt ?? 'blurry',
+    width: run.width ?? 128,
+    height: run.height ?? 128,
+    samples: run.num_images_per_prompt ?? 1,
+    steps: run.num_inference_steps,
+    guidanceScale: run.guidance_scale,
+    seed: run.seed,
+    scheduler: run.scheduler,
+  };
+}
+
+function pipelineRequest(golden: GoldenFile<Runs>, run: GoldenRun): GenerateRequest {
+  const request = basicRequest(run);
+  switch (run.pipeline) {
+    case 'StableDiffusionPipeline':
+      return run.name.endsWith('clip_skip_1') ? { ...request, clipSkip: 1 } : request;
+    case 'StableDiffusionImg2ImgPipeline': {
+      const picture = initImage(golden);
+      return { ...request, picture, strength: run.strength ?? 0.8 };
+    }
+    default:
+      throw new Error(`unknown pipeline ${String(run.pipeline)}`);
+  }
+}
+
+/** The input of image-to-image, [1, 3, H, W] in [-1, 1]. */
+function initImage(golden: GoldenFile<Runs>): HostTensor {
+  const { shape, data } = golden.int32('init_image');
+  const [height = 0, width = 0] = shape.slice(-3);
+  const planes = new Float32Array(data.length);
+  for (let pixel = 0; pixel < height * width; pixel++) {
+    for (let c = 0; c < 3; c++)
+      planes[c * height * width + pixel] = ((data[pixel * 3 + c] as number) / 255) * 2 - 1;
+  }
+  return hostTensor(planes, [1, 3, height, width]);
+}
+
+function channelsLast({ dims, data }: HostTensor): HostTensor {
+  const [batch = 1, channels = 1, height = 1, width = 1] = dims;
+  const result = new Float32Array(data.length);
+  for (let b = 0; b < batch; b++) {
+    for (let c = 0; c < channels; c++) {
+      for (let pixel = 0; pixel < height * width; pixel++) {
+        result[(b * height * width + pixel) * channels + c] = data[
+          (b * channels + c) * height * width + pixel
+        ] as number;
+      }
+    }
+  }
+  return { dims: [batch, height, width, channels], data: result };
+}
+
+function unbatched({ dims, data }: HostTensor): HostTensor {
+  return { dims: dims.slice(1), data };
+}
+
+function tensor(golden: GoldenFile<Runs>, name: string): HostTensor {
+  const { shape, data } = golden.float32(name);
+  return hostTensor(data, shape);
+}
+
+function remembered<T>(
+  compute: (runtime: Runtime) => Promise<T>,
+): (runtime: Runtime) => Promise<T> {
+  const results = new WeakMap<Runtime, Promise<T>>();
+  return (runtime) => {
+    const known = results.get(runtime) ?? compute(runtime);
+    results.set(runtime, known);
+    return known;
+  };
+}
