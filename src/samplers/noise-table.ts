@@ -66,13 +66,11 @@ export function levelOfAlpha(alpha: number): Level {
 }
 
 function scheduledBetas({ betaSchedule, betaStart, betaEnd, trainSteps }: NoiseTableConfig) {
-  const line = (from: number, to: number): number[] =>
-    Array.from({ length: trainSteps }, (_, i) => from + ((to - from) * i) / (trainSteps - 1));
   switch (betaSchedule) {
     case 'linear':
-      return line(betaStart, betaEnd);
+      return line(betaStart, betaEnd, trainSteps);
     case 'scaled_linear':
-      return line(Math.sqrt(betaStart), Math.sqrt(betaEnd)).map((root) => root ** 2);
+      return line(Math.sqrt(betaStart), Math.sqrt(betaEnd), trainSteps).map((root) => root ** 2);
     case 'squaredcos_cap_v2': {
       const f = (t: number): number => Math.cos((((t + 0.008) / 1.008) * Math.PI) / 2) ** 2;
       return Array.from({ length: trainSteps }, (_, i) =>
@@ -80,6 +78,18 @@ function scheduledBetas({ betaSchedule, betaStart, betaEnd, trainSteps }: NoiseT
       );
     }
   }
+}
+
+/**
+ * `torch.linspace` in f32, from both ends to the middle. The difference to an exact line is some 1e-7, which
+ * decides on which side of a whole number the timestep of the largest sigma falls.
+ */
+function line(from: number, to: number, count: number): number[] {
+  const f = Math.fround;
+  const stride = f(f(f(to) - f(from)) / (count - 1));
+  return Array.from({ length: count }, (_, i) =>
+    i < count / 2 ? f(f(from) + f(stride * i)) : f(f(to) - f(stride * (count - 1 - i))),
+  );
 }
 
 function productOfAlphas(betas: Float32Array): Float32Array {

@@ -39,13 +39,16 @@ export function sigmaRamp(json: ConfigReader): SigmaRamp | undefined {
 /** The training sigmas, and the way between them and timesteps. */
 export class SigmaTable {
   /** Sigma of each training timestep, growing. */
-  readonly sigmas: Float64Array;
+  readonly sigmas: Float32Array;
+  /** In f32 as diffusers has them, which decides how timesteps near whole numbers are cut. */
+  readonly #logs: Float32Array;
 
   constructor(alphasCumprod: Float32Array) {
-    this.sigmas = Float64Array.from(alphasCumprod, (alpha) => {
+    this.sigmas = alphasCumprod.map((alpha) => {
       const kept = Math.max(alpha, TINIEST_ALPHA);
       return Math.sqrt((1 - kept) / kept);
     });
+    this.#logs = this.sigmas.map(Math.log);
   }
 
   /** Sigma of the first training timestep. */
@@ -66,11 +69,12 @@ export class SigmaTable {
 
   /** The timestep, mostly a fraction, of a sigma: on a line between its neighbours' logarithms. */
   timestepOf(sigma: number): number {
-    const above = this.sigmas.findIndex((entry) => entry > sigma);
-    const last = this.sigmas.length - 2;
+    const log = Math.log(sigma);
+    const above = this.#logs.findIndex((entry) => entry > log);
+    const last = this.#logs.length - 2;
     const low = above < 0 ? last : Math.min(Math.max(above - 1, 0), last);
-    const [from, to] = [Math.log(this.sigmas[low]!), Math.log(this.sigmas[low + 1]!)];
-    return low + Math.min(Math.max((Math.log(sigma) - from) / (to - from), 0), 1);
+    const [from, to] = [this.#logs[low]!, this.#logs[low + 1]!];
+    return low + Math.min(Math.max((log - from) / (to - from), 0), 1);
   }
 }
 

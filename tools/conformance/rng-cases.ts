@@ -12,24 +12,28 @@ import type { GoldenFolder } from './folder.ts';
 /** torch's vectorised logarithm, sine and cosine are good to this; its uniforms are exact. */
 const NORMAL_TOLERANCE = 2e-6;
 
-/** All cases of the file. `SEED/SHAPE` is a generator's first draw, `SEED/sequence/K` and `SEED/then16` with `then16b` are draws in a row. */
+/** All cases of the file. `SEED/SHAPE` is a generator's first draw; `SEED/sequence/K`, and `SEED/then16`, `then16b`, `rand`, are draws in a row. */
 export async function rngCases(folder: GoldenFolder): Promise<ConformanceCase[]> {
   const rng = await openGolden(folder.read, 'rng');
   return rng.names.map((name) => {
     const [seed = '', what = '', index = '0'] = name.split('/');
     const { shape, data } = rng.float32(name);
     const count = elementCount(shape);
+    const length = (other: string): number => elementCount(rng.float32(`${seed}/${other}`).shape);
     const draws: Record<string, (generator: TorchGenerator) => Float32Array<ArrayBuffer>> = {
-      rand: (generator) => generator.uniform(count),
       sequence: (generator) => {
         for (let i = 0; i < Number(index); i++) generator.normal(count);
         return generator.normal(count);
       },
+      then16: (generator) => generator.normal(count),
       then16b: (generator) => {
-        generator.normal(elementCount(rng.float32(`${seed}/then16`).shape));
+        generator.normal(length('then16'));
         return generator.normal(count);
       },
-      then16: (generator) => generator.normal(count),
+      rand: (generator) => {
+        for (const other of ['then16', 'then16b']) generator.normal(length(other));
+        return generator.uniform(count);
+      },
       [shape.join('x')]: (generator) => generator.normal(count),
     };
     return {

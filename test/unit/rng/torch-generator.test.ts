@@ -1,0 +1,125 @@
+/**
+ * torch's CPU generator. Uniforms are exact; normals may differ by 2e-6, since torch computes them with
+ * approximations that depend on the CPU.
+ */
+
+import { describe, expect, test } from 'vitest';
+import { Mt19937 } from '../../../src/rng/mt19937.ts';
+import { batchedNoise } from '../../../src/rng/noise-source.ts';
+import { TorchGenerator } from '../../../src/rng/torch-generator.ts';
+import { GoldenFolder } from '../../../tools/conformance/folder.ts';
+import { rngCases } from '../../../tools/conformance/rng-cases.ts';
+import { readGolden } from '../../support/goldens.ts';
+
+type Vector = {
+  readonly seed: number;
+  readonly n?: number;
+  readonly shape?: number[];
+  readonly dtype?: string;
+  readonly sequence_of_n?: number[];
+  readonly call?: string;
+  readonly values: number[] | number[][];
+  readonly first8: number[];
+  readonly last8: number[];
+};
+
+type Vectors = { vectors: Vector[]; mt19937_u32: { seed: number; u32: number[] }[] };
+
+const vectors = JSON.parse(new TextDecoder().decode(await readGolden('torch-rng.json'))) as Vectors;
+const singles = vectors.vectors.filter(({ dtype }) => dtype === 'float32');
+
+const ABSOLUTE = 2e-6;
+
+function expectClose(computed: ArrayLike<number>, expected: ArrayLike<number>): void {
+  expect(computed.length).toBe(expected.length);
+  const errors = Array.from(computed, (value, i) => Math.abs(value - expected[i]!));
+  expect(Math.max(...errors)).toBeLessThanOrEqual(ABSOLUTE);
+}
+
+describe('every draw in rng.json', async () => {
+  const cases = await rngCases(new GoldenFolder(readGolden));
+
+  test('is a case', () => expect(cases).toHaveLength(70));
+
+  test.each(cases)('$name', async ({ run, name }) => {
+    const comparisons = await run(undefined as never); // needs no runtime
+    expect(comparisons).toHaveLength(1);
+    const [{ computed, expected }] = comparisons as [(typeof comparisons)[0]];
+    expect(computed.dims).toEqual(expected.dims);
+    if (name.endsWith('/rand')) expect(computed.data).toEqual(expected.data);
+    else expectClose(computed.data, expected.data);
+  });
+});
+
+describe('normals', () => {
+  test.each(singles.filter(({ n }) => n !== undefined))('seed $seed, $n numbers', (vector) => {
+    expectClose(new TorchGenerator(vector.seed).normal(vector.n!), vector.values as number[]);
+  });
+
+  test.each(singles.filter(({ shape }) => shape !== undefined))('seed $seed, $shape', (vector) => {
+    const computed = new TorchGenerator(vector.seed).normal(16384);
+    expectClose(computed.slice(0, 8), vector.first8);
+    expectClose(computed.slice(-8), vector.last8);
+  });
+
+  test.each(singles.filter(({ sequence_of_n: s }) => s !== undefined))(
+    'of a small draw outlive a block in their pairs: seed $seed, $sequence_of_n',
+    ({ seed, sequence_of_n: counts, values }) => {
+      const generator = new TorchGenerator(seed);
+      for (const [i, n] of counts!.entries()) {
+        expectClose(generator.normal(n), (values as number[][])[i]!);
+      }
+    },
+  );
+
+  test('of nothing leave the generator as it is', () => {
+    const generator = new TorchGenerator(0);
+    expect(generator.normal(0)).toHaveLength(0);
+    expectClose(generator.normal(4), singles[0]!.values as number[]);
+  });
+});
+
+describe('uniforms', () => {
+  test.each(vectors.vectors.filter(({ call }) => call === 'torch.rand(8)'))(
+    'seed $seed',
+    ({ seed, values }) => expect([...new TorchGenerator(seed).uniform(8)]).toEqual(values),
+  );
+
+  test.each(vectors.mt19937_u32)('come from mt19937: seed $seed', ({ seed, u32 }) => {
+    const engine = new Mt19937(seed);
+    expect(u32.map(() => engine.next())).toEqual(u32);
+  });
+});
+
+describe('a seed', () => {
+  const first = (seed: number | bigint): number[] => [...new TorchGenerator(seed).normal(4)];
+
+  test('counts modulo 2^32, negative ones as 64-bit integers', () => {
+    expect(first(2 ** 32 + 7)).toEqual(first(7));
+    expect(first(-1)).toEqual(first(2n ** 64n - 1n));
+    expect(first(2n ** 63n - 1n)).toEqual(first(2 ** 32 - 1));
+    expect(first(7)).not.toEqual(first(8));
+  });
+
+  test.each([0.5, NaN, Infinity, 2 ** 53])('is refused unless it is a whole number: %d', (seed) => {
+    expect(() => new TorchGenerator(seed)).toThrowError(
+      expect.objectContaining({ code: 'invalid-argument' }),
+    );
+  });
+});
+
+describe('noise for a batch', () => {
+  test('gives each picture what it would get alone, in every draw', () => {
+    const batch = batchedNoise([new TorchGenerator(1), new TorchGenerator(2)]);
+    const alone = [new TorchGenerator(1), new TorchGenerator(2)];
+    for (const count of [64, 20, 6]) {
+      const expected = alone.flatMap((generator) => [...generator.normal(count)]);
+      expect([...batch.normal(2 * count)]).toEqual(expected);
+    }
+  });
+
+  test('must be the same for all pictures', () => {
+    const batch = batchedNoise([new TorchGenerator(1), new TorchGenerator(2)]);
+    expect(() => batch.normal(5)).toThrow('5 numbers cannot be split among 2 pictures');
+  });
+});
