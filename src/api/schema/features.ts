@@ -1,0 +1,131 @@
+/**
+ * What requests may ask for beyond plain drawing, and which of it this version can do.
+ *
+ * One table. A feature that is missing is `needed` when the picture would be another one without it:
+ * then asking for it is an error, for a wrong picture is worse than none. A filter or an accelerator is
+ * `optional`: the picture is drawn without it, and the reply says so. Whoever builds a feature flips
+ * its entry to `ready`.
+ */
+
+import { fieldError, theField } from '../../util/field-error.ts';
+import type { GenerationRequest } from './request-types.ts';
+
+/** Whether a feature works, and what follows if it does not. */
+export type Support = 'ready' | 'needed' | 'optional';
+
+/** Names of request fields that ask for something extra. */
+export type FeatureName =
+  | ('lora_model' | 'embeddings_model' | 'vae' | 'ip_adapter_id' | 'panorama' | 'self_attention')
+  | ('highres_fix' | 'upscale' | 'enhance_prompt' | 'enhance_style' | 'multi_lingual' | 'tomesd')
+  | ('safety_checker' | 'loadbalancer' | 'output_format');
+
+type Feature = {
+  readonly support: Support;
+  /** What a request has that does not ask for it. */
+  readonly off: unknown;
+  /** What is said when it is missing, as a sentence behind the field's name. */
+  readonly lack: string;
+  /** Whether that is also said to those who leave the field away and so ask by default. */
+  readonly tellsAll?: true;
+};
+
+/** See the file's header. */
+export const FEATURES: Readonly<Record<FeatureName, Feature>> = {
+  lora_model: { support: 'needed', off: [], lack: 'LoRAs cannot be applied yet.' },
+  embeddings_model: { support: 'needed', off: [], lack: 'embeddings cannot be loaded yet.' },
+  vae: { support: 'needed', off: null, lack: "only the model's own VAE can be used yet." },
+  ip_adapter_id: { support: 'needed', off: null, lack: 'IP-Adapters cannot be used yet.' },
+  panorama: { support: 'needed', off: false, lack: 'panoramas cannot be drawn yet.' },
+  self_attention: {
+    support: 'needed',
+    off: false,
+    lack: 'self-attention guidance is not available yet.',
+  },
+  highres_fix: { support: 'needed', off: false, lack: 'a second pass is not available yet.' },
+  upscale: { support: 'needed', off: 1, lack: 'pictures cannot be enlarged yet.' },
+  enhance_prompt: {
+    support: 'optional',
+    off: false,
+    lack: 'not available yet; the prompt was drawn as it is.',
+  },
+  enhance_style: {
+    support: 'optional',
+    off: null,
+    lack: 'not available yet; drawn without a style.',
+  },
+  multi_lingual: {
+    support: 'optional',
+    off: false,
+    lack: 'there is no translator; the prompt was drawn as it is.',
+  },
+  tomesd: { support: 'optional', off: false, lack: 'not available yet; drawn at full cost.' },
+  safety_checker: {
+    support: 'optional',
+    off: false,
+    lack: 'not available yet; the pictures were not checked.',
+    tellsAll: true,
+  },
+  loadbalancer: {
+    support: 'optional',
+    off: false,
+    lack: 'no other servers are configured; drawn here.',
+  },
+  output_format: { support: 'optional', off: 'png', lack: 'only PNG can be written yet.' },
+};
+
+/** Ids that the API's documentation prints in its examples, and that users paste first. */
+const PLACEHOLDERS: ReadonlySet<string> = new Set([
+  'your_model_id',
+  'model_id',
+  'lora_model_id',
+  'embeddings_model_id',
+]);
+
+/** What else to say when nothing is registered as `name`; empty for names that someone chose. */
+export function placeholderHint(name: string): string {
+  return PLACEHOLDERS.has(name)
+    ? ` ${name} is a placeholder of the documentation: put the id of a model there.`
+    : '';
+}
+
+/**
+ * Refuses a request that needs what is missing; gives the warnings about what is merely left out.
+ *
+ * @param explicit the fields that the request itself names.
+ */
+export function checkFeatures(request: GenerationRequest, explicit: ReadonlySet<string>): string[] {
+  const asked = askedFeatures(request);
+  const needed = asked.filter(([, { support }]) => support === 'needed');
+  if (needed.length > 0) {
+    const messages = needed.map(([name, { lack }]) => [
+      name,
+      [`${theField(name)} asks for what is missing: ${lack}${hintsOn(request[name])}`],
+    ]);
+    throw fieldError(Object.fromEntries(messages) as Record<string, string[]>, {
+      code: 'unsupported',
+    });
+  }
+  return asked
+    .filter(([name, { support, tellsAll }]) => {
+      return support === 'optional' && (tellsAll === true || explicit.has(name));
+    })
+    .map(([name, { lack }]) => `${name}: ${lack}`);
+}
+
+/** `request` as it is really drawn: less the features that are left out. Replies echo this. */
+export function withoutMissing<T extends GenerationRequest>(request: T): T {
+  const missing = askedFeatures(request).filter(([, { support }]) => support === 'optional');
+  return { ...request, ...Object.fromEntries(missing.map(([name, { off }]) => [name, off])) };
+}
+
+function askedFeatures(request: GenerationRequest): [FeatureName, Feature][] {
+  const features = Object.entries(FEATURES) as [FeatureName, Feature][];
+  return features.filter(([name, { off }]) => {
+    const value = request[name];
+    return Array.isArray(value) ? value.length > 0 : value !== off;
+  });
+}
+
+function hintsOn(value: unknown): string {
+  return (Array.isArray(value) ? value : [value]).map(String).map(placeholderHint).join('');
+}
