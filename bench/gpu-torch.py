@@ -20,7 +20,7 @@ from diffusers import UNet2DConditionModel
 PLANS = {
     "sd15": ("sd15/unet", ["1x64x64", "2x64x64", "2x96x96"]),
     "sdxl": ("sdxl/unet", ["1x128x128", "2x128x128"]),
-    "wide": ("wide/unet", ["2x8x8", "1x16x16"]),
+    "wide": ("wide/lcm", ["1x8x8"]),
 }
 
 

@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- gpu [--plan sd15,sdxl] [--precision f16,f32] [--only PATTERN] [--runs N] [--subgroups]`: UNets on a
+ * `npm run bench -- gpu [--plan sd15,sdxl] [--precision f16,f32] [--only PATTERN] [--runs N] [--warmups N] [--subgroups]`: UNets on a
  * real GPU: error against PyTorch, milliseconds a step, memory; the WebGPU spelling against the portable one, 3x3
  * kernels as inputs against kernels stored in the session. Prints a Markdown table. `--plan wide` is a small network,
  * to see that the script works.
@@ -34,7 +34,7 @@ const PLANS: Readonly<Record<string, Plan>> = {
   sd15: { component: 'sd15/unet', golden: '1x64x64', others: ['2x64x64', '2x96x96'] },
   // 1024x1024: one picture, one with guidance.
   sdxl: { component: 'sdxl/unet', golden: '1x128x128', others: ['2x128x128'] },
-  wide: { component: 'wide/unet', golden: '2x8x8', others: ['1x16x16'] },
+  wide: { component: 'wide/lcm', golden: '1x8x8', others: [] },
 };
 
 /** How a graph is made. */
@@ -61,15 +61,18 @@ const { values } = parseArgs({
     precision: { type: 'string', default: 'f16,f32' },
     only: { type: 'string', default: '.' },
     runs: { type: 'string', default: '7' },
+    warmups: { type: 'string', default: '2' },
     subgroups: { type: 'boolean', default: false },
   },
 });
 const only = new RegExp(values.only);
 const runs = Number(values.runs);
+const warmups = Number(values.warmups);
 const HEADINGS = ['network', 'size', 'format', 'graph', 'error', 'prepare ms', 'first run ms'];
 
 const file = await openGoldens();
 const rows: string[][] = [];
+let isDescribed = false;
 for (const name of values.plan.split(',')) {
   for (const precision of values.precision.split(',')) {
     const dtype = precision === 'f16' ? 'float16' : 'float32';
@@ -92,12 +95,13 @@ async function measureVariant(
 ): Promise<void> {
   const gpu = await openBenchGpu(dtype, 'default', { subgroups: values.subgroups });
   const { info } = gpu.host.gpu;
-  if (rows.length === 0) {
+  if (!isDescribed) {
     console.log([info.vendor, info.architecture, info.description].filter(Boolean).join(' '));
     console.log(`features: ${info.features.join(', ')}`);
+    isDescribed = true;
   }
   if (dtype === 'float16' && !info.features.includes('shader-f16')) {
-    console.log('no shader-f16 on this device');
+    rows.push([plan.component, '', dtype, variant.title, 'this device has no shader-f16']);
   } else {
     for (const size of [plan.golden, ...plan.others]) {
       const row = [plan.component, size, dtype, variant.title];
@@ -130,7 +134,7 @@ async function measureSize(
   const known = size === golden ? goldenUnet(fullsize, `${component}/${size}`) : undefined;
   const inputs = known?.inputs ?? madeUnetInputs(fullsize, component, { batch, height, width });
   const before = gpu.ledger.liveBytes;
-  const measured = await measureGraph(gpu, graph, inputs, { runs, warmups: 2 });
+  const measured = await measureGraph(gpu, graph, inputs, { runs, warmups });
   const { output } = measured;
   const isCompared = known !== undefined && output !== undefined;
   return [
