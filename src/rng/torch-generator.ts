@@ -39,7 +39,7 @@ export class TorchGenerator implements NoiseSource {
     return result;
   }
 
-  /** `torch.randn(count)`. */
+  /** Standard normals: `torch.randn(count)`. */
   normal(count: number): Float32Array<ArrayBuffer> {
     const result = count < BLOCK ? new Float32Array(count) : this.uniform(count);
     if (count < BLOCK) {

@@ -76,7 +76,7 @@ export async function runSampling<Buffer>(
   for (;;) {
     options.signal?.throwIfAborted();
     const next = sampler.next(reply);
-    if (next.done === true) return driver.compute(next.value);
+    if (next.done === true) return await driver.compute(next.value);
     reply = await driver.serve(next.value);
   }
 }

@@ -57,7 +57,9 @@ export function spacedTimesteps(
   switch (spacing) {
     case 'leading': {
       const ratio = Math.floor(T / (steps + extra));
-      return indices.map((i) => Math.min((steps - 1 + extra - i) * ratio + offset, T - 1));
+      const largest = (steps - 1 + extra) * ratio;
+      const shift = Math.min(offset, T - 1 - largest); // with T steps there is no room for an offset
+      return indices.map((i) => largest - i * ratio + shift);
     }
     case 'linspace': {
       const points = linspace(0, T - 1, steps + extra)
