@@ -7,15 +7,16 @@
 
 import type { Parameters } from '../image/parameters.ts';
 import { judgeImage } from '../image/source.ts';
-import { withoutMissing } from './schema/features.ts';
 import type { MetaKey } from './schema/meta-keys.ts';
 import type { GenerationRequest } from './schema/request-types.ts';
 import { SCHEDULER_LABELS } from './schema/scheduler-names.ts';
+import { seedOfPicture } from './schema/seed.ts';
 import { VERSIONS } from './schema/versions.ts';
 import type { ApiVersion } from './schema/versions.ts';
 
 /** A request with everything filled in that it left open. */
 export type Drawing = {
+  /** The request as it is drawn, without what was left out. */
   readonly request: GenerationRequest;
   /** The model that drew, under the id it is registered with. */
   readonly modelId: string;
@@ -104,9 +105,9 @@ const META: Readonly<Record<MetaKey, Describe>> = {
 
 /** The `meta` of a reply, with exactly the keys of the version. */
 export function generationMeta(drawing: Drawing, version: ApiVersion): Record<string, MetaValue> {
-  const used = withoutMissing(drawing.request);
-  const keys = VERSIONS[version].meta[used.operation];
-  return Object.fromEntries(keys.map((key) => [key, META[key](drawing, used, version)]));
+  const { request } = drawing;
+  const keys = VERSIONS[version].meta[request.operation];
+  return Object.fromEntries(keys.map((key) => [key, META[key](drawing, request, version)]));
 }
 
 /** How the picture `index` of a drawing was made, for its file. */
@@ -124,7 +125,7 @@ export function pictureParameters(drawing: Drawing, index: number): Parameters {
       Sampler: isSde ? `${label} SDE` : label,
       'Schedule type': hasKarras && request.use_karras_sigmas ? 'Karras' : undefined,
       'CFG scale': request.guidance_scale,
-      Seed: (seed + index) % 2 ** 32,
+      Seed: seedOfPicture(seed, index),
       Size: `${width}x${height}`,
       Model: modelId,
       'Denoising strength': request.operation === 'img2img' ? request.strength : undefined,

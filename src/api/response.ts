@@ -11,6 +11,7 @@ import { fieldMessages } from '../util/field-error.ts';
 import type { FieldMessages } from '../util/field-error.ts';
 import { generationMeta } from './meta.ts';
 import type { Drawing, MetaValue } from './meta.ts';
+import { placeholderHint } from './schema/features.ts';
 import { VERSIONS } from './schema/versions.ts';
 import type { ApiVersion } from './schema/versions.ts';
 
@@ -153,6 +154,12 @@ export function processingBody(options: ProcessingOptions): ProcessingBody {
 export function errorBody(message: string | FieldMessages, tip?: string): ErrorBody {
   const body: ErrorBody = { status: 'error', message, messege: message };
   return tip === undefined ? body : { ...body, tip };
+}
+
+/** The reply to a request for a model that is not registered. */
+export function unknownModelBody(modelId: string): ErrorBody {
+  const hint = placeholderHint(modelId);
+  return errorBody(ERROR_MESSAGES.modelUnknown + (hint === '' ? '' : `.${hint}`));
 }
 
 /** The state of a job that went wrong. */

@@ -93,19 +93,23 @@ export async function inflate(
   options: { atMost: number },
 ): Promise<Uint8Array<ArrayBuffer>> {
   const source = new Blob([new Uint8Array(bytes)]).stream();
+  // A reader, for not every browser can iterate over a stream.
+  const reader = source.pipeThrough(new DecompressionStream('deflate')).getReader();
   const parts: Uint8Array<ArrayBuffer>[] = [];
   let length = 0;
   try {
-    for await (const part of source.pipeThrough(new DecompressionStream('deflate'))) {
-      length += part.length;
+    for (let read = await reader.read(); !read.done; read = await reader.read()) {
+      length += read.value.length;
       if (length > options.atMost) break;
-      parts.push(part);
+      parts.push(read.value);
     }
   } catch (error) {
     throw new EngineError('invalid-argument', 'The PNG file cannot be read: bad compression.', {
       cause: error,
     });
   }
+  // Nothing waits for this: what is left is of no interest, nor is how it ends.
+  reader.cancel().catch(() => undefined);
   if (length > options.atMost) throw damaged('it inflates to more than it declares');
   return new Uint8Array(await new Blob(parts).arrayBuffer());
 }

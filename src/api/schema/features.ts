@@ -88,42 +88,46 @@ export function placeholderHint(name: string): string {
     : '';
 }
 
+/** What {@link applyFeatures} needs to know beside the request. */
+export type FeatureOptions = {
+  /** The fields that the request itself names. */
+  explicit: ReadonlySet<string>;
+  /** What this installation can do other than {@link FEATURES} say. */
+  support: Partial<Record<FeatureName, Support>>;
+};
+
 /**
- * Refuses a request that needs what is missing; gives the warnings about what is merely left out.
- *
- * @param explicit the fields that the request itself names.
+ * Refuses a request that needs what is missing. Gives it without what is merely left out, which is what
+ * will be drawn, and a warning for each such thing.
  */
-export function checkFeatures(request: GenerationRequest, explicit: ReadonlySet<string>): string[] {
-  const asked = askedFeatures(request);
-  const needed = asked.filter(([, { support }]) => support === 'needed');
+export function applyFeatures<T extends GenerationRequest>(
+  request: T,
+  { explicit, support }: FeatureOptions,
+): { drawn: T; warnings: string[] } {
+  const missing =
+    (kind: Support) =>
+    ([name, feature]: [FeatureName, Feature]): boolean =>
+      (support[name] ?? feature.support) === kind && isAsked(request[name], feature);
+  const features = Object.entries(FEATURES) as [FeatureName, Feature][];
+  const needed = features.filter(missing('needed'));
   if (needed.length > 0) {
-    const messages = needed.map(([name, { lack }]) => [
+    const messages = needed.map(([name, { lack }]): [string, string[]] => [
       name,
       [`${theField(name)} asks for what is missing: ${lack}${hintsOn(request[name])}`],
     ]);
-    throw fieldError(Object.fromEntries(messages) as Record<string, string[]>, {
-      code: 'unsupported',
-    });
+    throw fieldError(Object.fromEntries(messages), { code: 'unsupported' });
   }
-  return asked
-    .filter(([name, { support, tellsAll }]) => {
-      return support === 'optional' && (tellsAll === true || explicit.has(name));
-    })
-    .map(([name, { lack }]) => `${name}: ${lack}`);
+  const omitted = features.filter(missing('optional'));
+  return {
+    drawn: { ...request, ...Object.fromEntries(omitted.map(([name, { off }]) => [name, off])) },
+    warnings: omitted
+      .filter(([name, { tellsAll }]) => tellsAll === true || explicit.has(name))
+      .map(([name, { lack }]) => `${name}: ${lack}`),
+  };
 }
 
-/** `request` as it is really drawn: less the features that are left out. Replies echo this. */
-export function withoutMissing<T extends GenerationRequest>(request: T): T {
-  const missing = askedFeatures(request).filter(([, { support }]) => support === 'optional');
-  return { ...request, ...Object.fromEntries(missing.map(([name, { off }]) => [name, off])) };
-}
-
-function askedFeatures(request: GenerationRequest): [FeatureName, Feature][] {
-  const features = Object.entries(FEATURES) as [FeatureName, Feature][];
-  return features.filter(([name, { off }]) => {
-    const value = request[name];
-    return Array.isArray(value) ? value.length > 0 : value !== off;
-  });
+function isAsked(value: unknown, { off }: Feature): boolean {
+  return Array.isArray(value) ? value.length > 0 : value !== off;
 }
 
 function hintsOn(value: unknown): string {

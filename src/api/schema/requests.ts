@@ -9,7 +9,8 @@
 import * as v from 'valibot';
 import { fieldError, theField } from '../../util/field-error.ts';
 import { toNumber } from './coerce.ts';
-import { checkFeatures } from './features.ts';
+import { applyFeatures } from './features.ts';
+import type { FeatureName, Support } from './features.ts';
 import {
   ALIASES,
   commonFields,
@@ -19,13 +20,16 @@ import {
   SILENT_FIELDS,
 } from './fields.ts';
 import type { Limits } from './fields.ts';
-import type { Img2imgRequest, Text2imgRequest } from './request-types.ts';
+import type { GenerationRequest, Img2imgRequest, Text2imgRequest } from './request-types.ts';
 import { VERSIONS } from './versions.ts';
 import type { ApiVersion } from './versions.ts';
 
 /** A request, and what to tell the client beside the result. */
 export type Parsed<T> = {
+  /** What the client asked for. */
   readonly request: T;
+  /** What to draw and to report: the same, less what is left out because it is missing. */
+  readonly drawn: T;
   /** What was ignored, brought into range, or left out: a sentence each. */
   readonly warnings: readonly string[];
 };
@@ -36,6 +40,8 @@ export type RequestOptions = {
   version?: ApiVersion;
   /** How much a request may ask for. Default {@link DEFAULT_LIMITS}. */
   limits?: Partial<Limits>;
+  /** What this installation can do other than the table of features says. Default: nothing. */
+  support?: Partial<Record<FeatureName, Support>>;
 };
 
 /** Reads the body of a text2img request; throws a `fieldError`. */
@@ -43,9 +49,8 @@ export function text2imgRequest(
   body: unknown,
   options: RequestOptions = {},
 ): Parsed<Text2imgRequest> {
-  const { fields, warnings, explicit } = read(body, commonFields(fieldOptions(options)));
-  const request: Text2imgRequest = { operation: 'text2img', ...fields };
-  return { request, warnings: [...warnings, ...checkFeatures(request, explicit)] };
+  const { fields, ...rest } = read(body, commonFields(fieldOptions(options)));
+  return parsed<Text2imgRequest>({ operation: 'text2img', ...fields }, rest, options);
 }
 
 /** Reads the body of an img2img request; throws a `fieldError`. */
@@ -56,10 +61,18 @@ export function img2imgRequest(
   const { img2imgSize } = VERSIONS[options.version ?? 'v4'];
   const entries = { ...commonFields(fieldOptions(options)), ...initImageFields() };
   const ignored = img2imgSize === 'init-image' ? ['width', 'height'] : [];
-  const { fields, warnings, explicit } = read(body, entries, ignored);
+  const { fields, ...rest } = read(body, entries, ignored);
   const size = img2imgSize === 'init-image' ? { width: null, height: null } : {};
-  const request: Img2imgRequest = { operation: 'img2img', ...fields, ...size };
-  return { request, warnings: [...warnings, ...checkFeatures(request, explicit)] };
+  return parsed<Img2imgRequest>({ operation: 'img2img', ...fields, ...size }, rest, options);
+}
+
+function parsed<T extends GenerationRequest>(
+  request: T,
+  { explicit, warnings }: { explicit: ReadonlySet<string>; warnings: readonly string[] },
+  { support = {} }: RequestOptions,
+): Parsed<T> {
+  const applied = applyFeatures(request, { explicit, support });
+  return { request, drawn: applied.drawn, warnings: [...warnings, ...applied.warnings] };
 }
 
 function fieldOptions({ version = 'v4', limits }: RequestOptions) {
