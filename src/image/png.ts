@@ -96,39 +96,44 @@ function endOfText(data: Uint8Array, from: number): number {
 function filtered({ width, height, channels, data }: Picture): Uint8Array<ArrayBuffer> {
   const stride = width * channels;
   const result = new Uint8Array(height * (stride + 1));
-  const attempt = new Uint8Array(stride);
+  let above: Uint8Array = new Uint8Array(stride);
   for (let y = 0; y < height; y++) {
+    const row = data.subarray(y * stride, (y + 1) * stride);
+    const filter = bestFilter(row, above, channels);
     const at = y * (stride + 1);
-    let least = Infinity;
-    for (let filter = 0; filter < 5; filter++) {
-      const cost = applyFilter(filter, attempt, { data, at: y * stride, above: y > 0, channels });
-      if (cost >= least) continue;
-      least = cost;
-      result[at] = filter;
-      result.set(attempt, at + 1);
+    result[at] = filter;
+    for (let i = 0; i < stride; i++) {
+      const isFirst = i < channels;
+      const a = isFirst ? 0 : row[i - channels]!;
+      const c = isFirst ? 0 : above[i - channels]!;
+      result[at + 1 + i] = row[i]! - predicted(filter, a, above[i]!, c);
     }
+    above = row;
   }
   return result;
 }
 
-/** Writes a row as its filter number says, and gives the sum of absolute differences. */
-function applyFilter(
-  filter: number,
-  output: Uint8Array,
-  row: { data: Uint8Array; at: number; above: boolean; channels: number },
-): number {
-  const { data, at, above, channels } = row;
-  const stride = output.length;
-  let cost = 0;
-  for (let i = 0; i < stride; i++) {
-    const a = i < channels ? 0 : data[at + i - channels]!;
-    const b = above ? data[at + i - stride]! : 0;
-    const c = above && i >= channels ? data[at + i - stride - channels]! : 0;
-    const difference = (data[at + i]! - predicted(filter, a, b, c)) & 255;
-    output[i] = difference;
-    cost += difference < 128 ? difference : 256 - difference;
+/** The filter whose differences, taken as signed bytes, have the smallest sum of absolute values. */
+function bestFilter(row: Uint8Array, above: Uint8Array, channels: number): number {
+  let [none, left, up, average, nearest] = [0, 0, 0, 0, 0];
+  for (let i = 0; i < row.length; i++) {
+    const x = row[i]!;
+    const a = i < channels ? 0 : row[i - channels]!;
+    const b = above[i]!;
+    const c = i < channels ? 0 : above[i - channels]!;
+    none += magnitude(x);
+    left += magnitude(x - a);
+    up += magnitude(x - b);
+    average += magnitude(x - ((a + b) >> 1));
+    nearest += magnitude(x - paeth(a, b, c));
   }
-  return cost;
+  const costs = [none, left, up, average, nearest];
+  return costs.indexOf(Math.min(...costs));
+}
+
+/** The absolute value of the lowest eight bits, read as a signed number. */
+function magnitude(difference: number): number {
+  return Math.abs((difference << 24) >> 24);
 }
 
 /** What a filter expects of a byte, from those to the left (a), above (b) and above left (c). */
