@@ -9,7 +9,7 @@
 import { EngineError } from '../errors.ts';
 import type { JsonConfig } from '../networks/config.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { ClipTokenizer, type ClipTokenizerConfig } from '../text/clip-tokenizer.ts';
+import { ClipTokenizer } from '../text/clip-tokenizer.ts';
 import type { ByteSource, Checkpoint } from '../weights/checkpoint.ts';
 import { openCheckpoint } from '../weights/safetensors.ts';
 import { TextEncoder as ClipTextEncoder } from './text-encoder.ts';
@@ -89,7 +89,7 @@ export class DiffusionModel {
       ]);
     return new DiffusionModel(runtime, {
       name: folder.name,
-      tokenizer: new ClipTokenizer(tokenizerJson, tokenizerConfig as ClipTokenizerConfig),
+      tokenizer: new ClipTokenizer(tokenizerJson, tokenizerConfig),
       textEncoder: new ClipTextEncoder(runtime, textConfig, await weights('text_encoder')),
       unet: new UNet(runtime, unetConfig, await weights('unet')),
       vae: new Autoencoder(runtime, vaeConfig, await weights('vae')),

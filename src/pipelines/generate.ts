@@ -9,17 +9,18 @@ import { EngineError, isEngineError } from '../errors.ts';
 import type { DiffusionModel } from '../models/diffusion-model.ts';
 import type { JsonConfig } from '../networks/config.ts';
 import { guidanceEmbedding } from '../networks/sinusoid.ts';
-import type { NoiseSource } from '../rng/noise-source.ts';
+import { batchedNoise, type NoiseSource } from '../rng/noise-source.ts';
 import { TorchGenerator } from '../rng/torch-generator.ts';
 import type { RunTensor } from '../runtime/backend.ts';
 import { WebGpuBackend } from '../runtime/webgpu-backend.ts';
 import { runSampling } from '../samplers/driver.ts';
 import { samplerOf } from '../samplers/registry.ts';
+import { schedulerConfig } from '../samplers/scheduler-config.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
 import { encodePrompts } from './conditioning.ts';
-import { GpuLatents } from './gpu-latents.ts';
-import { HostLatents } from './host-latents.ts';
-import { latentCount, type LatentDims, type Latents } from './latents.ts';
+import { GpuLatents } from '../runtime/latents/gpu-latents.ts';
+import { HostLatents } from '../runtime/latents/host-latents.ts';
+import { latentCount, type LatentDims, type Latents } from '../runtime/latents/latents.ts';
 import { encodePicture } from './picture-latents.ts';
 
 /** What to draw. */
@@ -36,8 +37,11 @@ export type GenerateRequest = {
   readonly steps: number;
   /** Guidance scale; 1 and below run without the negative prompt, in half the time. */
   readonly guidanceScale: number;
-  /** Seed of a torch CPU generator, of which the low 32 bits count. */
-  readonly seed: number;
+  /**
+   * Seed of a torch CPU generator, of which the low 32 bits count. One seed draws the whole batch in one go, as diffusers
+   * does; a list, one for each picture, gives every picture the noise it would get alone.
+   */
+  readonly seed: number | readonly number[];
   /** diffusers' class name, such as `DDIMScheduler`. */
   readonly scheduler: string;
   /** A scheduler_config.json to use in place of the model's own. */
@@ -109,12 +113,13 @@ async function draw(
     negativePrompt = '',
   } = request;
   const { scale } = model.vae;
-  const source = new TorchGenerator(request.seed);
+  const source = noiseSource(request);
   const isDistilled = model.unet.config.guidanceWidth !== undefined;
   const isGuided = guidanceScale > 1 && !isDistilled;
   const strength = picture === undefined ? undefined : (request.strength ?? 0.8);
-  const { schedulerConfig = model.schedulerConfig } = request;
-  const plan = samplerOf(request.scheduler).plan(schedulerConfig, { steps, strength });
+  const file = request.schedulerConfig ?? model.schedulerConfig;
+  const config = schedulerConfig(file, { isXl: false });
+  const plan = samplerOf(request.scheduler).plan(config, { steps, strength });
   const tell = progressTeller(plan.steps, onProgress);
 
   tell('encoding', 0);
@@ -217,6 +222,17 @@ function mix<Buffer>(
   const factors = scale === undefined ? [1] : [1 - scale, scale];
   const output = value.map((buffer, i) => ({ buffer, coefficient: factors[i] as number }));
   return { output, release };
+}
+
+function noiseSource({ seed, samples = 1 }: GenerateRequest): NoiseSource {
+  if (typeof seed === 'number') return new TorchGenerator(seed);
+  if (seed.length !== samples) {
+    throw new EngineError(
+      'invalid-argument',
+      `seed must be one number or ${samples}, got ${seed.length}`,
+    );
+  }
+  return batchedNoise(seed.map((each) => new TorchGenerator(each)));
 }
 
 function guidance(model: DiffusionModel, scale: number, samples: number): HostTensor {

@@ -12,3 +12,8 @@ export const GOLDENS = join(import.meta.dirname, '../goldens');
 export async function readGolden(path: string): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(await readFile(join(GOLDENS, path)));
 }
+
+/** The bytes of a file of the embedded model. */
+export async function readEmbedded(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  return new Uint8Array(await readFile(join(GOLDENS, '../../models/emoji-64', path)));
+}

@@ -2,9 +2,9 @@
  * Latents in the JavaScript heap, [B, C, H, W].
  */
 
-import type { RunTensor } from '../runtime/backend.ts';
-import { CpuStore, type Term } from '../samplers/store.ts';
-import type { HostTensor } from '../tensor/host-tensor.ts';
+import type { RunTensor } from '../backend.ts';
+import { CpuStore, type Term } from '../../samplers/store.ts';
+import type { HostTensor } from '../../tensor/host-tensor.ts';
 import { latentCount, type Held, type LatentDims, type Latents } from './latents.ts';
 
 type Numbers = Float32Array<ArrayBuffer>;

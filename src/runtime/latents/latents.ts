@@ -2,9 +2,9 @@
  * Latents where the network runs: what a sampler's store needs beside arithmetic to speak with a UNet.
  */
 
-import type { RunTensor } from '../runtime/backend.ts';
-import type { Store, Term } from '../samplers/store.ts';
-import type { HostTensor } from '../tensor/host-tensor.ts';
+import type { RunTensor } from '../backend.ts';
+import type { Store, Term } from '../../samplers/store.ts';
+import type { HostTensor } from '../../tensor/host-tensor.ts';
 
 /** Batch, channels, height, width. */
 export type LatentDims = readonly [number, number, number, number];

@@ -4,12 +4,12 @@
  * A sampler's step is one kernel over these buffers; they never leave the GPU between steps.
  */
 
-import { isDeviceTensor, type RunTensor } from '../runtime/backend.ts';
-import { BUFFER_USAGE, MAP_MODE } from '../runtime/gpu/flags.ts';
-import { Combiner } from '../runtime/gpu/kernels/combine.ts';
-import type { WebGpuBackend } from '../runtime/webgpu-backend.ts';
-import type { Store, Term } from '../samplers/store.ts';
-import { toChannelsFirst, toChannelsLast, type HostTensor } from '../tensor/host-tensor.ts';
+import { isDeviceTensor, type RunTensor } from '../backend.ts';
+import { BUFFER_USAGE, MAP_MODE } from '../gpu/flags.ts';
+import { Combiner } from '../gpu/kernels/combine.ts';
+import type { WebGpuBackend } from '../webgpu-backend.ts';
+import type { Store, Term } from '../../samplers/store.ts';
+import { toChannelsFirst, toChannelsLast, type HostTensor } from '../../tensor/host-tensor.ts';
 import { latentCount, type Held, type LatentDims, type Latents } from './latents.ts';
 
 /** Latents in a buffer, from an element on. */

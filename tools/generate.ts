@@ -1,0 +1,93 @@
+/**
+ * The command behind `npm run generate`: draws with the embedded model in Node and prints the API's reply.
+ */
+
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+
+import { draw } from '../src/api/draw.ts';
+import { DiffusionModel, type ModelFolder } from '../src/models/diffusion-model.ts';
+import { describeReport } from '../src/runtime/report.ts';
+import { startRuntime } from '../src/runtime/start.ts';
+import { bufferSource } from '../src/weights/byte-source.ts';
+
+const USAGE =
+  'npm run generate -- --prompt TEXT [--out FILE.png] | --request BODY.json [--out FILE.png] [--backend auto|webgpu|wasm]';
+const MODEL = join(import.meta.dirname, '../models/emoji-64');
+
+/** Good settings of the embedded model, for a prompt alone. */
+const DEFAULTS = {
+  width: 64,
+  height: 64,
+  guidance_scale: 4,
+  num_inference_steps: 20,
+  scheduler: 'DDIMScheduler',
+};
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      prompt: { type: 'string' },
+      request: { type: 'string' },
+      out: { type: 'string', default: 'out.png' },
+      backend: { type: 'string', default: 'auto' },
+      'allow-software': { type: 'boolean', default: false },
+    },
+  });
+  const { prompt, request, out, backend } = values;
+  if ((prompt === undefined) === (request === undefined)) throw new Error(`usage: ${USAGE}`);
+  if (backend !== 'auto' && backend !== 'webgpu' && backend !== 'wasm') {
+    throw new Error(`--backend must be auto, webgpu or wasm, got ${backend}`);
+  }
+  const body: unknown =
+    request === undefined ? { ...DEFAULTS, prompt } : JSON.parse(await readFile(request, 'utf8'));
+
+  const { runtime, report } = await startRuntime({
+    backend,
+    allowSoftware: values['allow-software'],
+  });
+  console.error(describeReport(report));
+  const folder: ModelFolder = {
+    name: 'emoji-64',
+    open: async (path) => {
+      const bytes = await readFile(join(MODEL, path)).catch(() => undefined);
+      return bytes && bufferSource(new Uint8Array(bytes), path);
+    },
+  };
+  const reply = await draw(body, {
+    operation: hasInitImage(body) ? 'img2img' : 'text2img',
+    models: [
+      { id: 'emoji-64', isNativeOnly: true, open: () => DiffusionModel.open(runtime, folder) },
+    ],
+    id: 1,
+    publish: async (png, name) => {
+      const index = Number(/-(\d+)\.png$/.exec(name)?.[1] ?? 0);
+      const path = index === 0 ? out : out.replace(/(\.\w+)?$/, `-${index + 1}$1`);
+      await writeFile(path, png);
+      return path;
+    },
+    onProgress: ({ phase, step, steps }) => {
+      if (process.stderr.isTTY) process.stderr.write(`\r${phase} ${step}/${steps}   `);
+    },
+  });
+  if (process.stderr.isTTY) process.stderr.write('\n');
+  console.log(JSON.stringify(reply, undefined, 2));
+  await runtime.dispose();
+  return reply.status === 'success' ? 0 : 1;
+}
+
+function hasInitImage(body: unknown): boolean {
+  return (
+    typeof body === 'object' && body !== null && 'init_image' in body && body.init_image !== null
+  );
+}
+
+main().then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    console.error(error instanceof Error ? error.message : error);
+    process.exit(2);
+  },
+);
