@@ -13,8 +13,15 @@ export type {
   ComponentSource,
   EngineOptions,
   MemoryReport,
+  ModelFacts,
 } from './engine/engine.ts';
 export type { ClipOutput } from './networks/clip-text.ts';
+export type {
+  Generated,
+  GenerateOptions,
+  GenerateProgress,
+  GenerateRequest,
+} from './pipelines/generate.ts';
 export { describeReport } from './runtime/report.ts';
 export type { RuntimeReport } from './runtime/report.ts';
 export type { HostTensor } from './tensor/host-tensor.ts';

@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 
-import { draw } from '../src/api/draw.ts';
+import { draw, type ServedModel } from '../src/api/draw.ts';
 import { DiffusionModel, type ModelFolder } from '../src/models/diffusion-model.ts';
+import { generate } from '../src/pipelines/generate.ts';
 import { describeReport } from '../src/runtime/report.ts';
 import { startRuntime } from '../src/runtime/start.ts';
 import { bufferSource } from '../src/weights/byte-source.ts';
@@ -56,11 +57,16 @@ async function main(): Promise<number> {
       return bytes && bufferSource(new Uint8Array(bytes), path);
     },
   };
+  const model = await DiffusionModel.open(runtime, folder);
+  const served: ServedModel = {
+    id: 'emoji-64',
+    isNativeOnly: true,
+    nativeSize: model.nativeSize,
+    generate: (asked, options) => generate(model, asked, options),
+  };
   const reply = await draw(body, {
     operation: hasInitImage(body) ? 'img2img' : 'text2img',
-    models: [
-      { id: 'emoji-64', isNativeOnly: true, open: () => DiffusionModel.open(runtime, folder) },
-    ],
+    models: [served],
     id: 1,
     publish: async (png, name) => {
       const index = Number(/-(\d+)\.png$/.exec(name)?.[1] ?? 0);

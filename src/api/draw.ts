@@ -12,8 +12,7 @@ import { pictureFromPlanes, planesFromPicture, type Picture } from '../image/pic
 import { encodePng } from '../image/png.ts';
 import { resize } from '../image/resize.ts';
 import { readImage, type ReadImageOptions } from '../image/source.ts';
-import type { DiffusionModel } from '../models/diffusion-model.ts';
-import { generate, type GenerateOptions, type Generated } from '../pipelines/generate.ts';
+import type { Generated, GenerateOptions, GenerateRequest } from '../pipelines/generate.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
 import { pictureParameters, type Drawing } from './meta.ts';
 import {
@@ -33,7 +32,10 @@ import { drawnSize, type Size } from './schema/size.ts';
 export type ServedModel = {
   /** What requests call it. */
   readonly id: string;
-  readonly open: () => Promise<DiffusionModel>;
+  /** Edge in pixels of the pictures it was trained on. */
+  readonly nativeSize: number;
+  /** Draws: in this thread or behind a worker's boundary. */
+  readonly generate: (request: GenerateRequest, options: GenerateOptions) => Promise<Generated>;
   /** It draws at its native size alone: other sizes are enlarged or reduced from that. */
   readonly isNativeOnly: boolean;
 };
@@ -71,15 +73,13 @@ async function answer(
   began: number,
 ): Promise<SuccessBody> {
   const served = findModel(request.model_id, options.models);
-  const model = await served.open();
   const given =
     request.operation === 'img2img' ? await initImage(request.init_image, options) : undefined;
   const asked = askedSize(request, given);
-  const native = { width: model.nativeSize, height: model.nativeSize };
+  const native = { width: served.nativeSize, height: served.nativeSize };
   const size = served.isNativeOnly ? native : asked;
   const seed = chosenSeed(request.seed);
-  const generated = await generate(
-    model,
+  const generated = await served.generate(
     {
       prompt: request.prompt,
       negativePrompt: request.negative_prompt,

@@ -7,15 +7,23 @@
 
 import { EngineError } from '../errors.ts';
 import { ControlNet } from '../models/controlnet.ts';
+import { DiffusionModel, type ModelFolder } from '../models/diffusion-model.ts';
 import { TextEncoder as ClipTextEncoder } from '../models/text-encoder.ts';
 import { UNet, type TrunkInputs } from '../models/unet.ts';
 import { Autoencoder } from '../models/vae.ts';
 import type { ClipOutput } from '../networks/clip-text.ts';
 import type { JsonConfig } from '../networks/config.ts';
+import {
+  generate,
+  type Generated,
+  type GenerateOptions,
+  type GenerateRequest,
+} from '../pipelines/generate.ts';
 import type { RuntimeReport } from '../runtime/report.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { startRuntime, type RuntimeOptions } from '../runtime/start.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
+import { SerialQueue } from '../util/serial-queue.ts';
 import { blobSource } from '../weights/byte-source.ts';
 import type { Checkpoint } from '../weights/checkpoint.ts';
 import { openCheckpoint } from '../weights/safetensors.ts';
@@ -73,6 +81,12 @@ export type CallOptions = {
   readonly onProgress?: ((bytesDone: number, bytesTotal: number) => void) | undefined;
 };
 
+/** What a page may want to know of a model. */
+export type ModelFacts = {
+  /** Edge in pixels of the pictures it was trained on. */
+  readonly nativeSize: number;
+};
+
 /** Memory of weights, in bytes. */
 export type MemoryReport = {
   readonly residentBytes: number;
@@ -91,6 +105,8 @@ type Loaded = { readonly checkpoint: Checkpoint } & (
 export class Engine {
   readonly #runtime: Runtime;
   readonly #components = new Map<string, Loaded>();
+  readonly #models = new Map<string, DiffusionModel>();
+  readonly #drawing = new SerialQueue();
   /** What is in use and why. */
   readonly report: RuntimeReport;
 
@@ -145,10 +161,38 @@ export class Engine {
     return outputs as Record<string, HostTensor>;
   }
 
-  /** Frees everything that the component holds. */
+  /** Opens a whole model under `id`, from a folder laid out as diffusers does; see {@link DiffusionModel.open}. */
+  async openModel(
+    id: string,
+    folder: ModelFolder,
+    { signal }: CallOptions = {},
+  ): Promise<ModelFacts> {
+    const known = this.#models.get(id);
+    const model = known ?? (await DiffusionModel.open(this.#runtime, folder, { signal }));
+    this.#models.set(id, model);
+    return { nativeSize: model.nativeSize };
+  }
+
+  /** Draws with the model `id`; see {@link generate}. One picture at a time: later calls wait. */
+  generate(
+    id: string,
+    request: GenerateRequest,
+    options: GenerateOptions = {},
+  ): Promise<Generated> {
+    const model = this.#models.get(id);
+    if (model === undefined) {
+      const known = [...this.#models.keys()].join(', ') || 'none';
+      throw new EngineError('invalid-argument', `no model ${id} is open; open are: ${known}`);
+    }
+    return this.#drawing.run(() => generate(model, request, options), options.signal);
+  }
+
+  /** Frees everything that the component or model holds. */
   async unload(id: string): Promise<void> {
     const loaded = this.#components.get(id);
     this.#components.delete(id);
+    await this.#models.get(id)?.release();
+    this.#models.delete(id);
     if (loaded !== undefined) await this.#runtime.backend.releaseCheckpoint(loaded.checkpoint.id);
   }
 
@@ -161,6 +205,7 @@ export class Engine {
   /** Frees everything. */
   async dispose(): Promise<void> {
     this.#components.clear();
+    this.#models.clear();
     await this.#runtime.dispose();
   }
 

@@ -10,7 +10,9 @@ import type {
   ComponentSource,
   EngineOptions,
   MemoryReport,
+  ModelFacts,
 } from '../engine/engine.ts';
+import type { Generated, GenerateOptions, GenerateRequest } from '../pipelines/generate.ts';
 import type { RuntimeReport } from '../runtime/report.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
 import type { EngineService } from './service.ts';
@@ -68,7 +70,28 @@ export class EngineClient {
     return this.#abortable(options, (call) => this.#service.call(call, id, request, listener));
   }
 
-  /** Frees everything that the component holds. */
+  /** Opens the model in the folder at `url` (relative to the page) under `id`. */
+  openModel(
+    id: string,
+    url: string,
+    options: Pick<CallOptions, 'signal'> = {},
+  ): Promise<ModelFacts> {
+    const absolute = new URL(url, globalThis.location?.href).href;
+    return this.#abortable(options, (call) => this.#service.openModel(call, id, absolute));
+  }
+
+  /** Draws with the model `id`; rejects with the signal's own reason when aborted, within one step. */
+  generate(
+    id: string,
+    request: GenerateRequest,
+    options: GenerateOptions = {},
+  ): Promise<Generated> {
+    const { onProgress } = options;
+    const listener = onProgress === undefined ? undefined : proxy(onProgress);
+    return this.#abortable(options, (call) => this.#service.generate(call, id, request, listener));
+  }
+
+  /** Frees everything that the component or model holds. */
   async unload(id: string): Promise<void> {
     await this.#service.unload(id);
   }
@@ -85,7 +108,10 @@ export class EngineClient {
     this.#worker.terminate();
   }
 
-  async #abortable<T>({ signal }: CallOptions, task: (call: number) => Promise<T>): Promise<T> {
+  async #abortable<T>(
+    { signal }: Pick<CallOptions, 'signal'>,
+    task: (call: number) => Promise<T>,
+  ): Promise<T> {
     signal?.throwIfAborted();
     const call = this.#calls++;
     const abort = (): void => void this.#service.abort(call, toWireError(signal?.reason));

@@ -8,8 +8,11 @@ import {
   type ComponentSource,
   type EngineOptions,
   type MemoryReport,
+  type ModelFacts,
 } from '../engine/engine.ts';
 import { EngineError } from '../errors.ts';
+import { fetchedFolder } from '../models/fetched-folder.ts';
+import type { Generated, GenerateProgress, GenerateRequest } from '../pipelines/generate.ts';
 import type { RuntimeReport } from '../runtime/report.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
 import { fromWireError, type WireError } from './wire.ts';
@@ -41,6 +44,25 @@ export class EngineService {
     onProgress?: ProgressListener,
   ): Promise<Record<string, HostTensor>> {
     return this.#run(call, (engine, signal) => engine.call(id, request, { signal, onProgress }));
+  }
+
+  /** Opens the model at an absolute URL; see {@link Engine.openModel}. */
+  openModel(call: number, id: string, url: string): Promise<ModelFacts> {
+    return this.#run(call, (engine, signal) =>
+      engine.openModel(id, fetchedFolder(id, url), { signal }),
+    );
+  }
+
+  /** See {@link Engine.generate}. */
+  generate(
+    call: number,
+    id: string,
+    request: GenerateRequest,
+    onProgress?: (progress: GenerateProgress) => void,
+  ): Promise<Generated> {
+    return this.#run(call, (engine, signal) =>
+      engine.generate(id, request, { signal, onProgress }),
+    );
   }
 
   /** See {@link Engine.unload}. */

@@ -98,7 +98,9 @@ function isNode(): boolean {
   return typeof process !== 'undefined' && process.versions?.node !== undefined;
 }
 
-function defaultThreads(): number {
+function defaultThreads(build: OrtBuild): number {
+  // In Node, only the CPU build's own entry finds the file its threads start from.
+  if (isNode() && build !== 'wasm') return 1;
   if (!isNode() && !globalThis.crossOriginIsolated) return 1;
   const cores = typeof navigator === 'undefined' ? 2 : (navigator.hardwareConcurrency ?? 2);
   return Math.max(1, Math.min(8, Math.ceil(cores / 2)));
@@ -113,7 +115,7 @@ export class Ort {
   constructor(build: OrtBuild, module: typeof OrtModule, options: OrtOptions) {
     this.build = build;
     this.#module = module;
-    module.env.wasm.numThreads = options.threads ?? defaultThreads();
+    module.env.wasm.numThreads = options.threads ?? defaultThreads(build);
     if (options.wasmPaths !== undefined) {
       module.env.wasm.wasmPaths = options.wasmPaths;
     }
@@ -167,7 +169,8 @@ export class Ort {
             name: 'webgpu',
             device: gpu.device,
             preferredLayout: gpu.preferredLayout,
-            storageBufferCacheMode: 'simple',
+            // Of the modes that keep buffers between runs the one that keeps least: docs/decisions/memory.md.
+            storageBufferCacheMode: 'bucket',
             validationMode: gpu.validation,
           };
     return {

@@ -41,6 +41,8 @@ export type FittedGraph = {
 type Attention = Parameters<AttentionChunks>[0];
 type Built = { readonly graph: GraphModule; readonly attentions: ReadonlyMap<string, Attention> };
 
+const MAX_FITS = 32;
+
 /** See the file's header. `Variant` must be plain data: its JSON text is its identity. */
 export class Stage<Variant> {
   readonly name: string;
@@ -48,6 +50,7 @@ export class Stage<Variant> {
   readonly isSafeInHalf: boolean;
   readonly #build: StageDefinition<Variant>['build'];
   readonly #graphs = new Map<string, Built>();
+  readonly #fits = new Map<string, FittedGraph>();
   #mustBeFull = false;
 
   constructor(definition: StageDefinition<Variant>) {
@@ -73,14 +76,33 @@ export class Stage<Variant> {
     inputs: Readonly<Record<string, SizedTensor>>,
     fitting: Fitting,
   ): FittedGraph {
-    const { dtype, budget, spelling } = fitting;
+    const sizes = Object.entries(inputs).map(([name, tensor]) => [
+      name,
+      tensor.dims,
+      'buffer' in tensor,
+    ]);
+    const { dtype, budget, spelling, placeWeight } = fitting;
+    const fitKey = JSON.stringify([
+      variant,
+      spelling,
+      dtype,
+      placeWeight?.toString(),
+      budget,
+      sizes,
+    ]);
+    const known = this.#fits.get(fitKey);
+    if (known !== undefined) return known;
     const whole = this.#built(variant, fitting, new Map());
     const bindings = bindSizes(whole.graph, inputs);
     const rule = chunksFor({ bindings, budget, dtype, isFused: spelling === 'webgpu' });
     const cuts = new Map([...whole.attentions].map(([key, attention]) => [key, rule(attention)]));
     const isWhole = [...cuts.values()].every((chunks) => chunks === 1);
     const { graph } = isWhole ? whole : this.#built(variant, fitting, cuts);
-    return { graph, bindings, plan: planRun(graph, bindings, budget) };
+    const fitted = { graph, bindings, plan: planRun(graph, bindings, budget) };
+    // A run of twenty steps asks twenty times; only the latest sizes are worth keeping.
+    if (this.#fits.size >= MAX_FITS) this.#fits.clear();
+    this.#fits.set(fitKey, fitted);
+    return fitted;
   }
 
   #built(variant: Variant, fitting: Fitting, cuts: ReadonlyMap<string, number>): Built {

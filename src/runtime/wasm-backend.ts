@@ -153,10 +153,10 @@ function weightBytes(graph: GraphModule): number {
 }
 
 function tooLarge(graph: GraphModule, bytes: number): EngineError {
-  const gigabytes = (bytes / 2 ** 30).toFixed(1);
+  const gigabytes = (bytes / 2 ** 30).toFixed(2);
   return new EngineError(
     'out-of-memory',
-    `${graph.name} needs ${gigabytes} GB of weights, and wasm's 4 GB heap holds ${(WASM_WEIGHT_LIMIT / 2 ** 30).toFixed(1)} GB of them; ` +
+    `${graph.name} needs ${gigabytes} GB of weights, and wasm's 4 GB heap holds ${(WASM_WEIGHT_LIMIT / 2 ** 30).toFixed(2)} GB of them; ` +
       'this model needs WebGPU',
     { detail: { bytes, limit: WASM_WEIGHT_LIMIT } },
   );

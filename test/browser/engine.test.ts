@@ -8,6 +8,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 
 import { EngineClient, EngineError, type ComponentCall } from '../../src/index.ts';
 import { values } from '../../src/runtime/self-check/values.ts';
+import { openGolden } from '../../tools/goldens/golden-file.ts';
 import type { ConformanceService } from '../support/conformance.worker.ts';
 import { fetchFile } from '../support/browser.ts';
 
@@ -103,5 +104,53 @@ describe('the engine behind its client', () => {
     await expect(client.load('other', { kind: 'vae', config: {}, weights })).rejects.toMatchObject({
       code: 'model-malformed',
     });
+  });
+});
+
+describe('drawing in the worker', () => {
+  it('gives the picture that diffusers draws, tells progress, and stops within a step', async () => {
+    const client = await EngineClient.start({ backend: 'wasm' });
+    const { nativeSize } = await client.openModel('emoji-64', '/models/emoji-64');
+    const request = {
+      prompt: 'a flat cat face on a blue background',
+      width: nativeSize,
+      height: nativeSize,
+      steps: 12,
+      guidanceScale: 4,
+      seed: 0,
+      scheduler: 'UniPCMultistepScheduler',
+    };
+    const told: number[] = [];
+    const { images } = await client.generate('emoji-64', request, {
+      onProgress: ({ progress }) => told.push(progress),
+    });
+    expect(images.dims).toEqual([1, 3, 64, 64]);
+    const golden = await openGolden((name) => fetchFile(`test/goldens/${name}`), 'embedded');
+    const expected = golden.float32('UniPCMultistepScheduler/0/image').data;
+    const difference = expected.reduce((sum, value, i) => {
+      const at = (i % 3) * 64 * 64 + Math.floor(i / 3);
+      return sum + Math.abs(value - (images.data[at] ?? 0));
+    }, 0);
+    expect(difference / expected.length).toBeLessThan(2 / 255);
+    expect(told.at(-1)).toBe(1);
+    expect(told).toEqual(told.toSorted((a, b) => a - b));
+
+    const controller = new AbortController();
+    const reason = new DOMException('enough', 'AbortError');
+    const steps: number[] = [];
+    const aborted = client.generate('emoji-64', request, {
+      signal: controller.signal,
+      onProgress: ({ step }) => {
+        steps.push(step);
+        if (step === 2) controller.abort(reason);
+      },
+    });
+    await expect(aborted).rejects.toBe(reason);
+    expect(Math.max(...steps)).toBeLessThan(5);
+    await expect(client.generate('emoji-64', { ...request, steps: 1 })).resolves.toBeDefined();
+    await expect(client.generate('nothing', request)).rejects.toMatchObject({
+      code: 'invalid-argument',
+    });
+    await client.dispose();
   });
 });

@@ -2,6 +2,7 @@
  * What a conformance case is, and how its outcome is told.
  */
 
+import { isEngineError, type EngineError } from '../../src/errors.ts';
 import type { FloatDtype } from '../../src/tensor/dtype.ts';
 import type { HostTensor } from '../../src/tensor/host-tensor.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
@@ -58,6 +59,11 @@ function meanError({ computed, expected }: Comparison): number {
   return total / expected.data.length;
 }
 
+/** Whether a run was refused before it started, for what it would need. */
+function isTooLarge({ code, detail }: EngineError): boolean {
+  return code === 'unsupported' && (detail['reason'] === 'memory' || detail['reason'] === 'buffer');
+}
+
 /** Runs one case. */
 export async function runCase(testCase: ConformanceCase, runtime: Runtime): Promise<Outcome> {
   try {
@@ -74,7 +80,7 @@ export async function runCase(testCase: ConformanceCase, runtime: Runtime): Prom
     return { status: error <= tolerance ? 'passed' : 'failed', error, tolerance };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    const isUnfit = error instanceof Error && 'code' in error && error.code === 'out-of-memory';
+    const isUnfit = isEngineError(error) && (error.code === 'out-of-memory' || isTooLarge(error));
     return isUnfit ? { status: 'unfit', message } : { status: 'failed', message };
   }
 }

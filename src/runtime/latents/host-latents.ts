@@ -49,9 +49,9 @@ export class HostLatents implements Latents<Numbers> {
     return Promise.resolve({ dims: this.#dims, data });
   }
 
-  /** See {@link Latents.settle}. */
+  /** Everything is computed already; lets messages in (an abort, say), which wasm keeps out while it computes. */
   settle(): Promise<void> {
-    return Promise.resolve();
+    return new Promise((resolve) => setTimeout(resolve, 0));
   }
 
   /** See {@link Latents.dispose}. */

@@ -8,6 +8,7 @@ import { PARAMETERS_KEYWORD } from '../../../src/image/parameters.ts';
 import { decodePng } from '../../../src/image/png-decoder.ts';
 import { readPngText } from '../../../src/image/png.ts';
 import { DiffusionModel } from '../../../src/models/diffusion-model.ts';
+import { generate } from '../../../src/pipelines/generate.ts';
 import type { Runtime } from '../../../src/runtime/runtime.ts';
 import { startRuntime } from '../../../src/runtime/start.ts';
 import { modelFolder } from '../../../tools/conformance/pipelines-cases.ts';
@@ -27,7 +28,14 @@ afterAll(() => runtime.dispose());
 function options(operation: DrawOptions['operation'] = 'text2img'): DrawOptions {
   return {
     operation,
-    models: [{ id: 'emoji-64', isNativeOnly: true, open: () => model }],
+    models: [
+      {
+        id: 'emoji-64',
+        isNativeOnly: true,
+        nativeSize: 64,
+        generate: async (request, given) => generate(await model, request, given),
+      },
+    ],
     id: 7,
     publish: (png, name) => {
       files.set(name, png);
