@@ -1,9 +1,10 @@
 /**
- * Three projects of tests, by what they need:
+ * Four projects of tests, by what they need:
  *
  * - `node`: pure code, in Node.
  * - `node-webgpu`: the engine in Node, with Dawn's WebGPU on SwiftShader, a CPU renderer.
  * - `browser`: the engine in a headless Chromium, with WebGPU on SwiftShader too.
+ * - `e2e`: the built package, in an app that Vite builds, in Chromium.
  *
  * SwiftShader has no `shader-f16` and is slow, hence small models and long timeouts.
  */
@@ -53,6 +54,16 @@ export default defineConfig({
           // One device at a time: SwiftShader already uses every core.
           fileParallelism: false,
           env: softwareVulkanEnv(),
+          testTimeout: 10 * minute,
+          hookTimeout: 10 * minute,
+        },
+      },
+      {
+        test: {
+          name: 'e2e',
+          environment: 'node',
+          include: ['test/e2e/**/*.test.ts'],
+          fileParallelism: false,
           testTimeout: 10 * minute,
           hookTimeout: 10 * minute,
         },

@@ -39,6 +39,7 @@ const steps: readonly Step[] = [
   { name: 'size', kind: 'check', command: ['tsx', 'tools/size.ts'] },
   { name: 'unit', kind: 'tests', project: 'node' },
   { name: 'node-webgpu', kind: 'tests', project: 'node-webgpu' },
+  { name: 'e2e', kind: 'tests', project: 'e2e' },
   { name: 'browser', kind: 'tests', project: 'browser' },
 ];
 
