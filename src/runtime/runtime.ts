@@ -147,15 +147,12 @@ export class Runtime {
   }
 }
 
-/** Windows takes a GPU away from a dispatch that runs this long, in seconds. */
-const RESET_SECONDS = 2;
-
-/** Throws EngineError `unsupported` for what this device cannot run at all. */
+/**
+ * Throws EngineError `unsupported` for what this device cannot run: a buffer or a sum of memory beyond its limits, or one task
+ * that would keep it busy for longer than the operating system may put up with. (Bindings are split by the library.)
+ */
 function refuse(stage: string, violations: readonly Violation[]): void {
-  const fatal = violations.find(
-    ({ reason, value }) =>
-      reason === 'buffer' || reason === 'memory' || (reason === 'time' && value > RESET_SECONDS),
-  );
+  const fatal = violations.find(({ reason }) => reason !== 'binding');
   if (fatal === undefined) return;
   const { node, reason, value, limit } = fatal;
   const amount = (n: number): string =>
