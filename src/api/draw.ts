@@ -5,7 +5,7 @@
  * reply shall name them.
  */
 
-import { EngineError, isEngineError } from '../errors.ts';
+import { EngineError } from '../errors.ts';
 import { decodeImage } from '../image/decode.ts';
 import { PARAMETERS_KEYWORD, parametersText } from '../image/parameters.ts';
 import { pictureFromPlanes, planesFromPicture, type Picture } from '../image/picture.ts';
@@ -13,12 +13,11 @@ import { encodePng } from '../image/png.ts';
 import { resize } from '../image/resize.ts';
 import { readImage, type ReadImageOptions } from '../image/source.ts';
 import type { Generated, GenerateOptions, GenerateRequest } from '../pipelines/generate.ts';
-import type { HostTensor } from '../tensor/host-tensor.ts';
+import { hostTensor, type HostTensor } from '../tensor/host-tensor.ts';
 import { pictureParameters, type Drawing } from './meta.ts';
 import {
   bodyOfError,
   ERROR_MESSAGES,
-  errorBody,
   successBody,
   type ErrorBody,
   type SuccessBody,
@@ -63,7 +62,7 @@ export async function draw(body: unknown, options: DrawOptions): Promise<Success
     return await answer(parsed, options, began);
   } catch (error) {
     options.signal?.throwIfAborted();
-    return isEngineError(error) ? bodyOfError(error, VERSION) : errorBody(ERROR_MESSAGES.internal);
+    return bodyOfError(error, VERSION);
   }
 }
 
@@ -155,7 +154,7 @@ function askedSize(request: GenerationRequest, given: Picture | undefined): Size
 
 function signedPlanes(picture: Picture): HostTensor {
   const { width, height } = picture;
-  return { dims: [1, 3, height, width], data: new Float32Array(planesFromPicture(picture)) };
+  return hostTensor(planesFromPicture(picture), [1, 3, height, width]);
 }
 
 function picturesOf({ images }: Generated): Picture[] {

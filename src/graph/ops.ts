@@ -74,6 +74,11 @@ export abstract class GraphOps {
     this.attentionChunks = attentionChunks;
   }
 
+  /** Indices of the row and the column axis of a feature map. */
+  get #spatialAxes(): readonly [number, number] {
+    return this.channelAxis === 1 ? [2, 3] : [1, 2];
+  }
+
   // ---- feature maps: spelled by the subclasses ----
 
   protected abstract imageShape(batch: Dim, height: Dim, width: Dim, channels: number): Dim[];
@@ -83,10 +88,6 @@ export abstract class GraphOps {
   abstract conv2d(x: FeatureMap, w: WeightScope, options: ConvOptions): FeatureMap;
   /** Group normalisation over channels with the scope's `weight` and `bias`, with SiLU behind it if asked. */
   abstract groupNorm(x: FeatureMap, w: WeightScope, options: GroupNormOptions): FeatureMap;
-  /** Doubles height and width by repeating pixels. */
-  abstract upsample2x(x: FeatureMap): FeatureMap;
-  /** The leading rows and columns of `x`, as many as `like` has. */
-  abstract cropTo(x: FeatureMap, like: FeatureMap): FeatureMap;
   /** A feature map as tokens [B, H*W, C], row by row. */
   abstract toTokens(x: FeatureMap): Value;
   /** Tokens as a feature map of the size and channels of `like`. */
@@ -200,6 +201,33 @@ export abstract class GraphOps {
     return { ...x, tensor: this.add(x.tensor, this.reshape(vector, target, shape)) };
   }
 
+  /** Doubles height and width by repeating pixels. */
+  upsample2x(x: FeatureMap): FeatureMap {
+    const height = times(x.height, 2);
+    const width = times(x.width, 2);
+    const shape = this.imageShape(x.batch, height, width, x.channels);
+    const scales = this.g.floats(this.imageShape(1, 2, 2, 1) as number[], [4], 'float32');
+    const tensor = this.g.node('Resize', [x.tensor, undefined, scales], x.tensor.dtype, shape, {
+      attributes: {
+        mode: 'nearest',
+        coordinate_transformation_mode: 'asymmetric',
+        nearest_mode: 'floor',
+      },
+    });
+    return { ...x, height, width, tensor };
+  }
+
+  /** The leading rows and columns of `x`, as many as `like` has. */
+  cropTo(x: FeatureMap, like: FeatureMap): FeatureMap {
+    const [rows, columns] = this.#spatialAxes;
+    const attributes = { start: rows, end: columns + 1 };
+    const ends = this.g.node('Shape', [like.tensor], 'int64', [2], { attributes });
+    const inputs = [x.tensor, this.g.ints([0, 0]), ends, this.g.ints([rows, columns])];
+    const shape = this.imageShape(x.batch, like.height, like.width, x.channels);
+    const tensor = this.g.node('Slice', inputs, x.tensor.dtype, shape);
+    return { ...x, height: like.height, width: like.width, tensor };
+  }
+
   /** Feature maps of one size, channels one behind the other. */
   concatChannels(...maps: readonly [FeatureMap, ...FeatureMap[]]): FeatureMap {
     const [first] = maps;
@@ -230,9 +258,8 @@ export abstract class GraphOps {
 
   /** The mean over the picture, as a picture of one pixel. */
   meanPixel(x: FeatureMap): FeatureMap {
-    const axes = this.channelAxis === 1 ? [2, 3] : [1, 2];
     const shape = this.imageShape(x.batch, 1, 1, x.channels);
-    return { ...x, height: 1, width: 1, tensor: this.#mean(x.tensor, axes, shape) };
+    return { ...x, height: 1, width: 1, tensor: this.#mean(x.tensor, this.#spatialAxes, shape) };
   }
 
   /** The mean over the tokens [B, T, C], as one token. */

@@ -137,7 +137,7 @@ async function draw(
   ];
   const start = picture && (await encodePicture(model.vae, picture, { samples, source, signal }));
 
-  const latents = await denoise(model, { dims, start, source }, async (spaces) => {
+  const latents = await denoise(model, dims, async (spaces) => {
     const copies = isGuided ? 2 : 1;
     const noise = await spaces.fill(source.normal(latentCount(dims)));
     const given = start && (await spaces.fill(start.data));
@@ -182,15 +182,9 @@ type Spaces<Buffer> = {
   readonly fill: (data: Float32Array<ArrayBuffer>) => Promise<Buffer>;
 };
 
-type Setup = {
-  readonly dims: LatentDims;
-  readonly start: HostTensor | undefined;
-  readonly source: NoiseSource;
-};
-
 async function denoise(
   model: DiffusionModel,
-  { dims }: Setup,
+  dims: LatentDims,
   run: <Buffer>(spaces: Spaces<Buffer>) => Promise<Buffer>,
 ): Promise<HostTensor> {
   const { backend } = model.runtime;

@@ -5,6 +5,7 @@
 import { Autoencoder } from '../../src/models/vae.ts';
 import { ControlNet } from '../../src/models/controlnet.ts';
 import { TextEncoder as ClipTextEncoder } from '../../src/models/text-encoder.ts';
+import { cutTile } from '../../src/models/tiling.ts';
 import { UNet, type TrunkInputs } from '../../src/models/unet.ts';
 import type { ClipOutput } from '../../src/networks/clip-text.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
@@ -143,18 +144,8 @@ function clipOutput(name: string): ClipOutput {
 }
 
 function crop(
-  { dims, data }: HostTensor,
+  picture: HostTensor,
   [top, bottom, left, right]: readonly [number, number, number, number],
 ): HostTensor {
-  const [batch = 1, channels = 1, height = 1, width = 1] = dims;
-  const rows = bottom - top;
-  const columns = right - left;
-  const result = new Float32Array(batch * channels * rows * columns);
-  for (let plane = 0; plane < batch * channels; plane++) {
-    for (let row = 0; row < rows; row++) {
-      const from = (plane * height + top + row) * width + left;
-      result.set(data.subarray(from, from + columns), (plane * rows + row) * columns);
-    }
-  }
-  return { dims: [batch, channels, rows, columns], data: result };
+  return cutTile(picture, { top, left, height: bottom - top, width: right - left });
 }

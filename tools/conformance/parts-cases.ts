@@ -13,6 +13,7 @@ import { ClipTokenizer } from '../../src/text/clip-tokenizer.ts';
 import { openGolden, type GoldenFile } from '../goldens/golden-file.ts';
 import type { Comparison, ConformanceCase, Setting } from './case.ts';
 import type { GoldenFolder } from './folder.ts';
+import { goldenTensor, remembered } from './support.ts';
 
 type Parts = GoldenFile<{ prompts: string[] }>;
 type Run = (runtime: Runtime) => Promise<HostTensor>;
@@ -68,7 +69,7 @@ export async function partsCases(
         tolerance,
         run: async (runtime): Promise<Comparison[]> => {
           if (run === undefined) throw new Error('unknown case');
-          return [{ computed: await run(runtime), expected: tensor(parts, name) }];
+          return [{ computed: await run(runtime), expected: goldenTensor(parts, name) }];
         },
       };
     });
@@ -152,9 +153,9 @@ function unetRuns(folder: GoldenFolder, parts: Parts): Record<string, Run> {
     sample = 'unet/sample',
     timestep = 'unet/timestep',
   ): UNetInputs => ({
-    sample: tensor(parts, sample),
+    sample: goldenTensor(parts, sample),
     timesteps: [...parts.int32(timestep).data],
-    context: tensor(parts, context),
+    context: goldenTensor(parts, context),
   });
   const residuals = async (
     runtime: Runtime,
@@ -168,7 +169,7 @@ function unetRuns(folder: GoldenFolder, parts: Parts): Record<string, Run> {
     );
     const inputs = {
       ...basic('unet/context'),
-      hint: tensor(parts, 'controlnet/hint'),
+      hint: goldenTensor(parts, 'controlnet/hint'),
       conditioningScale: scale,
     };
     return (await net.residuals(inputs)) as Record<string, HostTensor>;
@@ -188,8 +189,8 @@ function unetRuns(folder: GoldenFolder, parts: Parts): Record<string, Run> {
     'sdxl/out': predict('tiny-sdxl', () => ({
       ...basic('sdxl/context'),
       added: {
-        textEmbeds: tensor(parts, 'sdxl/text_embeds'),
-        timeIds: [...tensor(parts, 'sdxl/time_ids').data],
+        textEmbeds: goldenTensor(parts, 'sdxl/text_embeds'),
+        timeIds: [...goldenTensor(parts, 'sdxl/time_ids').data],
       },
     })),
     ...Object.fromEntries(
@@ -213,10 +214,10 @@ function vaeRuns(folder: GoldenFolder, parts: Parts): Record<string, Run> {
   const decode =
     (path: string): Run =>
     async (runtime) =>
-      (await (await open(runtime, path)).decode(tensor(parts, 'vae/latent'))) as HostTensor;
+      (await (await open(runtime, path)).decode(goldenTensor(parts, 'vae/latent'))) as HostTensor;
   const moments = remembered(async (runtime) => {
     const vae = await open(runtime, 'tiny-sd15/vae');
-    return splitMoments((await vae.encode(tensor(parts, 'vae/image'))) as HostTensor);
+    return splitMoments((await vae.encode(goldenTensor(parts, 'vae/image'))) as HostTensor);
   });
   return {
     'vae/mean': async (runtime) => (await moments(runtime)).mean,
@@ -228,7 +229,9 @@ function vaeRuns(folder: GoldenFolder, parts: Parts): Record<string, Run> {
     'vae/decoded': decode('tiny-sd15/vae'),
     'taesd/decoded': decode('tiny-taesd'),
     'taesd/encoded': async (runtime) =>
-      (await (await open(runtime, 'tiny-taesd')).encode(tensor(parts, 'vae/image'))) as HostTensor,
+      (await (
+        await open(runtime, 'tiny-taesd')
+      ).encode(goldenTensor(parts, 'vae/image'))) as HostTensor,
   };
 }
 
@@ -242,21 +245,4 @@ function splitMoments({ dims, data }: HostTensor): { mean: HostTensor; logvar: H
     mean: { dims: half, data: data.slice(0, middle) },
     logvar: { dims: half, data: data.slice(middle).map(clamp) },
   };
-}
-
-/** Computes once for each runtime what several cases look at. */
-function remembered<T>(
-  compute: (runtime: Runtime) => Promise<T>,
-): (runtime: Runtime) => Promise<T> {
-  const results = new WeakMap<Runtime, Promise<T>>();
-  return (runtime) => {
-    const known = results.get(runtime) ?? compute(runtime);
-    results.set(runtime, known);
-    return known;
-  };
-}
-
-function tensor(parts: Parts, name: string): HostTensor {
-  const { shape, data } = parts.float32(name);
-  return hostTensor(data, shape);
 }

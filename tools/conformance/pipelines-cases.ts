@@ -5,12 +5,17 @@
 import { DiffusionModel, type ModelFolder } from '../../src/models/diffusion-model.ts';
 import type { JsonConfig } from '../../src/networks/config.ts';
 import { generate, type GenerateRequest } from '../../src/pipelines/generate.ts';
-import type { Runtime } from '../../src/runtime/runtime.ts';
-import { hostTensor, type HostTensor } from '../../src/tensor/host-tensor.ts';
+import {
+  hostTensor,
+  toChannelsFirst,
+  toChannelsLast,
+  type HostTensor,
+} from '../../src/tensor/host-tensor.ts';
 import { bufferSource } from '../../src/weights/byte-source.ts';
 import { openGolden, type GoldenFile } from '../goldens/golden-file.ts';
 import type { Comparison, ConformanceCase, Setting } from './case.ts';
 import type { GoldenFolder, ReadFile } from './folder.ts';
+import { goldenTensor, remembered } from './support.ts';
 
 /** What the files say of a run. */
 type GoldenRun = {
@@ -71,10 +76,10 @@ export async function pipelinesCases(
         schedulerConfig: SD15_SCHEDULER,
       });
       return [
-        { computed: latents, expected: tensor(golden, `${run.name}/latent`) },
+        { computed: latents, expected: goldenTensor(golden, `${run.name}/latent`) },
         {
-          computed: channelsLast(images),
-          expected: tensor(golden, `${run.name}/image`),
+          computed: toChannelsLast(images),
+          expected: goldenTensor(golden, `${run.name}/image`),
           measure: 'mean',
           tolerance: IMAGE_TOLERANCE,
         },
@@ -97,12 +102,12 @@ export async function embeddedCases(
     tolerance: latentTolerance(setting),
     run: async (runtime) => {
       const { images, latents } = await generate(await open(runtime), basicRequest(run));
-      const picture = channelsLast(images);
+      const picture = toChannelsLast(images);
       return [
-        { computed: unbatched(latents), expected: tensor(golden, `${run.name}/latent`) },
+        { computed: unbatched(latents), expected: goldenTensor(golden, `${run.name}/latent`) },
         {
           computed: unbatched(picture),
-          expected: tensor(golden, `${run.name}/image`),
+          expected: goldenTensor(golden, `${run.name}/image`),
           measure: 'mean',
           tolerance: IMAGE_TOLERANCE,
         },
@@ -157,46 +162,13 @@ function pipelineRequest(golden: GoldenFile<Runs>, run: GoldenRun): GenerateRequ
 /** The input of image-to-image, [1, 3, H, W] in [-1, 1]. */
 function initImage(golden: GoldenFile<Runs>): HostTensor {
   const { shape, data } = golden.int32('init_image');
-  const [height = 0, width = 0] = shape.slice(-3);
-  const planes = new Float32Array(data.length);
-  for (let pixel = 0; pixel < height * width; pixel++) {
-    for (let c = 0; c < 3; c++)
-      planes[c * height * width + pixel] = ((data[pixel * 3 + c] as number) / 255) * 2 - 1;
-  }
-  return hostTensor(planes, [1, 3, height, width]);
-}
-
-function channelsLast({ dims, data }: HostTensor): HostTensor {
-  const [batch = 1, channels = 1, height = 1, width = 1] = dims;
-  const result = new Float32Array(data.length);
-  for (let b = 0; b < batch; b++) {
-    for (let c = 0; c < channels; c++) {
-      for (let pixel = 0; pixel < height * width; pixel++) {
-        result[(b * height * width + pixel) * channels + c] = data[
-          (b * channels + c) * height * width + pixel
-        ] as number;
-      }
-    }
-  }
-  return { dims: [batch, height, width, channels], data: result };
+  const pixels = hostTensor(
+    Float32Array.from(data, (value) => (value / 255) * 2 - 1),
+    [1, ...shape],
+  );
+  return toChannelsFirst(pixels);
 }
 
 function unbatched({ dims, data }: HostTensor): HostTensor {
   return { dims: dims.slice(1), data };
-}
-
-function tensor(golden: GoldenFile<Runs>, name: string): HostTensor {
-  const { shape, data } = golden.float32(name);
-  return hostTensor(data, shape);
-}
-
-function remembered<T>(
-  compute: (runtime: Runtime) => Promise<T>,
-): (runtime: Runtime) => Promise<T> {
-  const results = new WeakMap<Runtime, Promise<T>>();
-  return (runtime) => {
-    const known = results.get(runtime) ?? compute(runtime);
-    results.set(runtime, known);
-    return known;
-  };
 }

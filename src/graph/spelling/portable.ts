@@ -89,31 +89,6 @@ export class PortableOps extends GraphOps {
     return { ...x, tensor: silu ? this.silu(scaled) : scaled };
   }
 
-  upsample2x(x: FeatureMap): FeatureMap {
-    const height = times(x.height, 2);
-    const width = times(x.width, 2);
-    const shape = [x.batch, x.channels, height, width];
-    const scales = this.g.floats([1, 1, 2, 2], [4], 'float32');
-    const tensor = this.g.node('Resize', [x.tensor, undefined, scales], x.tensor.dtype, shape, {
-      attributes: {
-        mode: 'nearest',
-        coordinate_transformation_mode: 'asymmetric',
-        nearest_mode: 'floor',
-      },
-    });
-    return { ...x, height, width, tensor };
-  }
-
-  cropTo(x: FeatureMap, like: FeatureMap): FeatureMap {
-    const ends = this.g.node('Shape', [like.tensor], 'int64', [2], {
-      attributes: { start: 2, end: 4 },
-    });
-    const inputs = [x.tensor, this.g.ints([0, 0]), ends, this.g.ints([2, 3])];
-    const shape = [x.batch, x.channels, like.height, like.width];
-    const tensor = this.g.node('Slice', inputs, x.tensor.dtype, shape);
-    return { ...x, height: like.height, width: like.width, tensor };
-  }
-
   toTokens(x: FeatureMap): Value {
     const tokens = times(x.height, x.width);
     const flat = this.reshape(x.tensor, [0, x.channels, -1], [x.batch, x.channels, tokens]);

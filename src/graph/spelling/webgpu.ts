@@ -88,31 +88,6 @@ export class WebGpuOps extends GraphOps {
     return { ...x, tensor };
   }
 
-  upsample2x(x: FeatureMap): FeatureMap {
-    const height = times(x.height, 2);
-    const width = times(x.width, 2);
-    const shape = [x.batch, height, width, x.channels];
-    const scales = this.g.floats([1, 2, 2, 1], [4], 'float32');
-    const tensor = this.g.node('Resize', [x.tensor, undefined, scales], x.tensor.dtype, shape, {
-      attributes: {
-        mode: 'nearest',
-        coordinate_transformation_mode: 'asymmetric',
-        nearest_mode: 'floor',
-      },
-    });
-    return { ...x, height, width, tensor };
-  }
-
-  cropTo(x: FeatureMap, like: FeatureMap): FeatureMap {
-    const ends = this.g.node('Shape', [like.tensor], 'int64', [2], {
-      attributes: { start: 1, end: 3 },
-    });
-    const inputs = [x.tensor, this.g.ints([0, 0]), ends, this.g.ints([1, 2])];
-    const shape = [x.batch, like.height, like.width, x.channels];
-    const tensor = this.g.node('Slice', inputs, x.tensor.dtype, shape);
-    return { ...x, height: like.height, width: like.width, tensor };
-  }
-
   toTokens(x: FeatureMap): Value {
     const shape = [x.batch, times(x.height, x.width), x.channels];
     return this.reshape(x.tensor, [0, -1, x.channels], shape);
