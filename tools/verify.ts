@@ -29,11 +29,12 @@ type VitestReport = {
 const steps: readonly Step[] = [
   { name: 'format', kind: 'check', command: ['prettier', '--check', '--log-level', 'warn', '.'] },
   { name: 'length', kind: 'check', command: ['tsx', 'tools/check-length.ts'] },
+  // Linting and types read the built package: test/e2e imports it by its name.
+  { name: 'build', kind: 'check', command: ['tsx', 'tools/build.ts'] },
   { name: 'lint', kind: 'check', command: ['oxlint', '--type-aware', '--deny-warnings'] },
   { name: 'types', kind: 'check', command: ['tsc', '--noEmit'] },
   { name: 'docs', kind: 'check', command: ['tsx', 'tools/check-docs.ts'] },
   { name: 'unused', kind: 'check', command: ['knip'] },
-  { name: 'build', kind: 'check', command: ['tsx', 'tools/build.ts'] },
   { name: 'exports', kind: 'check', command: ['publint', '--strict'] },
   { name: 'resolution', kind: 'check', command: ['attw', '--pack', '--profile', 'esm-only'] },
   { name: 'size', kind: 'check', command: ['tsx', 'tools/size.ts'] },
