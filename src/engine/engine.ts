@@ -39,6 +39,7 @@ export type EngineOptions = Pick<
   | 'threads'
   | 'limits'
   | 'powerPreference'
+  | 'weightBudget'
 >;
 
 /** Which network a component is. */
@@ -193,7 +194,7 @@ export class Engine {
     this.#components.delete(id);
     await this.#models.get(id)?.release();
     this.#models.delete(id);
-    if (loaded !== undefined) await this.#runtime.backend.releaseCheckpoint(loaded.checkpoint.id);
+    if (loaded !== undefined) await this.#runtime.releaseCheckpoint(loaded.checkpoint.id);
   }
 
   /** Memory of weights now. */

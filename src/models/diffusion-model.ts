@@ -105,7 +105,7 @@ export class DiffusionModel {
   /** Gives back all memory of the model. */
   async release(): Promise<void> {
     for (const { checkpoint } of [this.textEncoder.stage, this.unet.stage, this.vae.decoder]) {
-      await this.runtime.backend.releaseCheckpoint(checkpoint.id);
+      await this.runtime.releaseCheckpoint(checkpoint.id);
     }
   }
 }

@@ -83,7 +83,10 @@ export type Generated = {
 /** Parts of the whole that encoding and decoding count for. */
 const SHARE = { encoding: 0.05, decoding: 0.1 } as const;
 
-/** Draws; a device that is lost on the way is replaced and the picture begun again, once. */
+/**
+ * Draws. When the device is lost on the way, or has no memory left beside other networks, the picture is begun again, once:
+ * on a new device, or with less in memory.
+ */
 export async function generate(
   model: DiffusionModel,
   request: GenerateRequest,
@@ -93,7 +96,8 @@ export async function generate(
   try {
     return await draw(model, request, options);
   } catch (error) {
-    if (!isEngineError(error) || error.code !== 'device-lost') throw error;
+    if (!isEngineError(error)) throw error;
+    if (error.code !== 'device-lost' && error.code !== 'out-of-memory') throw error;
     return draw(model, request, options);
   }
 }

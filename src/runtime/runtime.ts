@@ -19,6 +19,7 @@ import {
   type SizedTensor,
 } from './backend.ts';
 import type { DeviceBudget, Violation } from './plan.ts';
+import { Residency } from './residency.ts';
 import type { FittedGraph, Stage } from './stage.ts';
 
 /** A backend with what planning needs to know of its device, and how to get it back when it is lost. */
@@ -41,17 +42,24 @@ export type RuntimeSettings = {
   readonly placeWeight?: (entry: TensorEntry) => WeightPlacement;
   /** Run every stage in the device's precision, also one that is not known to be safe in f16. For measurements. */
   readonly trustHalf?: boolean;
+  /**
+   * Bytes that weights may take in all; those of networks that are not in use leave when it is exceeded. Default: no
+   * bound, and they leave when the device has no memory left.
+   */
+  readonly weightBudget?: number | undefined;
 };
 
 /** See the file's header. */
 export class Runtime {
   #host: RuntimeHost;
   readonly #settings: RuntimeSettings;
+  readonly #residency: Residency;
   #recovery: Promise<void> | undefined;
 
   constructor(host: RuntimeHost, settings: RuntimeSettings = {}) {
     this.#host = host;
     this.#settings = settings;
+    this.#residency = new Residency(settings.weightBudget);
   }
 
   /** The backend in use now; another one after a device was lost. */
@@ -81,8 +89,8 @@ export class Runtime {
    * Runs a stage. Host pictures go in and come out as [B, C, H, W]; outputs named in `keepOnDevice` stay in GPU memory.
    *
    * @throws EngineError `non-finite` when the result is not finite in f32 either, `device-lost` when the device is lost
-   *   and the inputs were lost with it, or when it is lost twice, `out-of-memory` when the GPU has no room for the run;
-   *   the runtime stays usable after each.
+   *   and the inputs were lost with it, or when it is lost twice, `out-of-memory` when the GPU has no room for the run
+   *   even without other networks' weights; the runtime stays usable after each.
    */
   async run<V>(
     stage: Stage<V>,
@@ -94,12 +102,24 @@ export class Runtime {
     try {
       return await this.#runOn(host, stage, variant, inputs, options);
     } catch (error) {
-      if (host.backend.isUsable || host.recover === undefined) throw error;
-      await this.#replace(host);
-      const isLoss = isEngineError(error) && error.code === 'device-lost';
-      if (!isLoss || Object.values(inputs).some(isDeviceTensor)) throw error;
+      const code = isEngineError(error) ? error.code : undefined;
+      const isFull = code === 'out-of-memory';
+      const hadOthers = isFull && this.#residency.tighten();
+      if (!host.backend.isUsable && host.recover !== undefined) await this.#replace(host);
+      else if (hadOthers) await this.#residency.releaseIdle(releaser(host));
+      else throw error;
+      // What had no room beside other networks may have it alone.
+      if (code !== 'device-lost' && !hadOthers) throw error;
+      if (Object.values(inputs).some((input) => isDeviceTensor(input)) && this.#host !== host)
+        throw error;
       return this.#runOn(this.#host, stage, variant, inputs, options);
     }
+  }
+
+  /** Frees the weights of a checkpoint and what its graphs hold. */
+  async releaseCheckpoint(id: string): Promise<void> {
+    this.#residency.forget(id);
+    await this.#host.backend.releaseCheckpoint(id);
   }
 
   /** Gives back all memory. */
@@ -116,8 +136,12 @@ export class Runtime {
   ): Promise<Record<string, RunTensor>> {
     const { graph, plan } = this.fit(stage, variant, inputs);
     refuse(stage.name, plan.violations);
-    const prepared = await host.backend.prepare(graph, options);
-    const outputs = await prepared.run(inputs, options);
+    const outputs = await this.#residency.use(
+      graph.checkpointId,
+      plan.cost.weightBytes,
+      releaser(host),
+      async () => (await host.backend.prepare(graph, options)).run(inputs, options),
+    );
     if (await allFinite(host, outputs)) return outputs;
     for (const tensor of Object.values(outputs)) if (isDeviceTensor(tensor)) tensor.dispose();
     if (graph.dtype === 'float16' && this.#settings.trustHalf !== true) {
@@ -138,6 +162,7 @@ export class Runtime {
       try {
         // Frees what the lost device's sessions hold outside of it; failures are the loss itself.
         await lost.backend.dispose().catch(() => undefined);
+        this.#residency.clear();
         this.#host = await (lost.recover as NonNullable<RuntimeHost['recover']>)();
       } finally {
         this.#recovery = undefined;
@@ -168,6 +193,10 @@ function refuse(stage: string, violations: readonly Violation[]): void {
     `the ${stage} would need ${what} ${amount(value)} at this size, and this device allows ${amount(limit)} (${node}); ask for a smaller picture`,
     { detail: { ...fatal } },
   );
+}
+
+function releaser({ backend }: RuntimeHost): (id: string) => Promise<void> {
+  return (id) => backend.releaseCheckpoint(id);
 }
 
 async function allFinite(
