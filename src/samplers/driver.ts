@@ -10,7 +10,7 @@ import { EngineError } from '../errors.ts';
 import type { NoiseSource } from '../rng/noise-source.ts';
 import { just, type Combination, type Quantity } from './algebra.ts';
 import type { SamplingPlan } from './sampler.ts';
-import type { Request } from './sampling.ts';
+import type { Reply, Request } from './sampling.ts';
 import type { Store, Term } from './store.ts';
 
 /** One evaluation of the network. */
@@ -34,6 +34,8 @@ export type Evaluated<Buffer> = {
 export type StepDone<Buffer> = {
   /** Steps done so far, of `plan.steps`. */
   readonly done: number;
+  /** Evaluations done so far, of `plan.timesteps.length`; a step may take several. */
+  readonly evaluated: number;
   /** The sample; may be written to, as inpainting does. */
   readonly sample: Buffer;
   /** The picture as the network sees it now, as a sum that nothing has computed yet; for previews. */
@@ -72,7 +74,7 @@ export async function runSampling<Buffer>(
 ): Promise<Buffer> {
   using driver = new Driver(options);
   const sampler = plan.sample(await driver.start(plan));
-  let reply: number | undefined;
+  let reply: Reply;
   for (;;) {
     options.signal?.throwIfAborted();
     const next = sampler.next(reply);
@@ -107,7 +109,7 @@ class Driver<Buffer> {
     return just(sample);
   }
 
-  async serve(request: Request): Promise<number | undefined> {
+  async serve(request: Request): Promise<Reply> {
     switch (request.kind) {
       case 'evaluate': {
         const { input, timestep, output } = request;
@@ -127,14 +129,24 @@ class Driver<Buffer> {
         for (const { buffer } of held.terms) await store.write(buffer, source.normal(store.length));
         return undefined;
       }
-      case 'norm': {
+      case 'norms': {
         const { store } = this.#options;
-        const buffer = await this.compute(request.of);
-        try {
-          return await store.norm(buffer);
-        } finally {
-          store.release(buffer);
+        const lengths: (readonly number[])[] = [];
+        for (const each of request.of) {
+          lengths.push(await this.#computedFor(each, (buffer) => store.norms(buffer)));
         }
+        return lengths;
+      }
+      case 'scale': {
+        const { store } = this.#options;
+        const held = this.#own(store.acquire());
+        this.#held.set(request.output, held);
+        await this.#computedFor(request.of, async (buffer) => {
+          for (const { buffer: output } of held.terms) {
+            await store.scale(output, buffer, request.factors);
+          }
+        });
+        return undefined;
       }
       case 'step':
         await this.#step(request);
@@ -173,7 +185,8 @@ class Driver<Buffer> {
       }
       if (sample !== undefined) {
         const terms = this.#options.onStep === undefined ? [] : this.#termsOf(original);
-        await this.#options.onStep?.({ done: ++this.#steps, sample, original: terms });
+        const [done, evaluated] = [++this.#steps, this.#evaluations];
+        await this.#options.onStep?.({ done, evaluated, sample, original: terms });
       }
     } finally {
       for (const held of before.values()) if (!moved.has(held)) held.release();
@@ -205,6 +218,19 @@ class Driver<Buffer> {
     } catch (error) {
       store.release(buffer);
       throw error;
+    }
+  }
+
+  /** What `use` makes of a combination that is computed for it alone. */
+  async #computedFor<T>(
+    combination: Combination,
+    use: (buffer: Buffer) => T | Promise<T>,
+  ): Promise<T> {
+    const buffer = await this.compute(combination);
+    try {
+      return await use(buffer);
+    } finally {
+      this.#options.store.release(buffer);
     }
   }
 

@@ -19,6 +19,25 @@ export type SamplingRequest = {
   readonly strength?: number | undefined;
   /** DDIM's share of fresh noise, 0 (none) to 1 (as DDPM); other samplers ignore it. Default 0. */
   readonly eta?: number | undefined;
+  /** Noise added and taken away again in each step, by samplers that can (Euler, KarrasVe). Default: the sampler's. */
+  readonly churn?: Churn | undefined;
+  /**
+   * Whether to do as diffusers does even where that spoils latent pictures: IPNDM, KarrasVe and ScoreSdeVe
+   * on scales of their own, LMS and PNDM in image-to-image. Default false.
+   */
+  readonly asUpstream?: boolean | undefined;
+};
+
+/** Karras et al. (2022), algorithm 2: how much noise is added in a step, and where. */
+export type Churn = {
+  /** S_churn: the whole run's relative increase of sigma, 0 or more; a step's is at most 41 %. */
+  readonly amount: number;
+  /** S_tmin: the smallest sigma at which noise is added. Default 0. */
+  readonly from?: number | undefined;
+  /** S_tmax: the largest one. Default infinity. */
+  readonly to?: number | undefined;
+  /** S_noise: the standard deviation of the noise, about 1. Default 1. */
+  readonly noise?: number | undefined;
 };
 
 /** A mixture of a given picture's latents and noise. */
@@ -26,7 +45,7 @@ export type Mixture = { readonly picture: number; readonly noise: number };
 
 /** A run, planned: everything that is known before it starts. */
 export type SamplingPlan = {
-  /** What the network will be evaluated at: one entry an evaluation, in order. */
+  /** What the network will be evaluated at: one entry an evaluation, in order. A step takes one or more. */
   readonly timesteps: readonly number[];
   /** The noise-to-picture ratios that steps lead between, one more than steps; only for samplers that work on them. */
   readonly sigmas?: readonly number[];

@@ -2,11 +2,12 @@
  * What a sampler and its driver say to each other.
  *
  * A sampler is a generator: it yields requests, in which it names each result before a driver has it,
- * and goes on as if it were there. Only a norm comes back as a number. So a sampler is a program of a few
+ * and goes on as if it were there. Only lengths come back as numbers. So a sampler is a program of a few
  * instructions over linear combinations, which runs anywhere and can be read as text.
  *
  * It says at the end of each step what it carries on. Everything else may be forgotten then: no
- * combination of older quantities may be used any more, so memory is bounded and known.
+ * combination of older quantities may be used any more, so memory is bounded and known. A step may evaluate
+ * the network any number of times, at any timesteps.
  */
 
 import { just, zero, type Combination, type Quantity } from './algebra.ts';
@@ -22,8 +23,15 @@ export type Request =
     }
   /** Draw fresh standard normals and call them `output`. */
   | { readonly kind: 'noise'; readonly output: Quantity }
-  /** Reply with the Euclidean length of a combination, over the whole batch. */
-  | { readonly kind: 'norm'; readonly of: Combination }
+  /** Reply with the Euclidean lengths of combinations, those of each picture of the batch. */
+  | { readonly kind: 'norms'; readonly of: readonly Combination[] }
+  /** Call `output` the combination `of`, each picture of the batch times a factor of its own. */
+  | {
+      readonly kind: 'scale';
+      readonly of: Combination;
+      readonly factors: readonly number[];
+      readonly output: Quantity;
+    }
   /** A step is done: compute what is carried on, the sample first, and forget everything else. */
   | {
       readonly kind: 'step';
@@ -32,8 +40,8 @@ export type Request =
       readonly original: Combination;
     };
 
-/** What a driver hands to `next()`: the number where a norm was asked for, else undefined. */
-export type Reply = number | undefined;
+/** What a driver hands to `next()`: where norms were asked for, a list of the pictures' for each; else undefined. */
+export type Reply = readonly (readonly number[])[] | undefined;
 
 /** A running sampler, or a part of one. */
 export type Sampling<Result = Combination> = Generator<Request, Result, Reply>;
@@ -53,11 +61,20 @@ export function* noise(deviation: number): Sampling {
   return just(output).times(deviation);
 }
 
-/** The Euclidean length of a combination. */
-export function* norm(of: Combination): Sampling<number> {
-  const length = yield { kind: 'norm', of };
-  if (length === undefined) throw new TypeError('a driver did not reply to a norm');
-  return length;
+/** The Euclidean lengths of combinations: a list of the batch's pictures' for each. */
+export function* norms<const Of extends readonly Combination[]>(
+  ...of: Of
+): Sampling<{ [K in keyof Of]: readonly number[] }> {
+  const lengths = yield { kind: 'norms', of };
+  if (lengths === undefined) throw new TypeError('a driver did not reply with norms');
+  return lengths as { [K in keyof Of]: readonly number[] };
+}
+
+/** A combination, each picture of the batch times a factor of its own. */
+export function* scaled(of: Combination, factors: readonly number[]): Sampling {
+  const output: Quantity = { label: 'scaled' };
+  yield { kind: 'scale', of, factors, output };
+  return just(output);
 }
 
 /** Ends a step: the sample and whatever else is needed later, as names that stay valid until the next one. */

@@ -11,6 +11,8 @@ export type Term<Buffer> = { readonly buffer: Buffer; readonly coefficient: numb
 export interface Store<Buffer> {
   /** Numbers in a sample, all pictures of the batch together. */
   readonly length: number;
+  /** Pictures in the batch; each has its numbers in one piece. */
+  readonly pictures: number;
   /** A buffer with any content: one that was released, or a new one. */
   acquire(): Buffer;
   /** Takes a buffer back for {@link Store.acquire}. */
@@ -19,18 +21,32 @@ export interface Store<Buffer> {
   write(buffer: Buffer, values: Float32Array<ArrayBuffer>): void | Promise<void>;
   /** `output = sum of coefficient · buffer`, in one pass; `output` is not among the terms, of which there is at least one. */
   combine(output: Buffer, terms: readonly Term<Buffer>[]): void | Promise<void>;
-  /** The Euclidean length. */
-  norm(buffer: Buffer): number | Promise<number>;
+  /** `output = factor · buffer`, with a factor for each picture; `output` is another buffer. */
+  scale(output: Buffer, buffer: Buffer, factors: readonly number[]): void | Promise<void>;
+  /** The Euclidean length of each picture. */
+  norms(buffer: Buffer): readonly number[] | Promise<readonly number[]>;
+}
+
+/** The Euclidean length of each of `pictures` equal parts of `values`. */
+export function normsOf(values: Float32Array, pictures: number): readonly number[] {
+  const each = values.length / pictures;
+  return Array.from({ length: pictures }, (_, i) =>
+    Math.sqrt(
+      values.subarray(i * each, (i + 1) * each).reduce((total, value) => total + value * value, 0),
+    ),
+  );
 }
 
 /** Samples as Float32Arrays. Sums are formed in f64 and rounded once. */
 export class CpuStore implements Store<Float32Array<ArrayBuffer>> {
   readonly length: number;
+  readonly pictures: number;
   readonly #free: Float32Array<ArrayBuffer>[] = [];
   #made = 0;
 
-  constructor(length: number) {
+  constructor(length: number, pictures = 1) {
     this.length = length;
+    this.pictures = pictures;
   }
 
   /** Buffers that were ever made: what the store's memory grew to. */
@@ -79,7 +95,18 @@ export class CpuStore implements Store<Float32Array<ArrayBuffer>> {
     }
   }
 
-  norm(buffer: Float32Array<ArrayBuffer>): number {
-    return Math.sqrt(buffer.reduce((total, value) => total + value * value, 0));
+  scale(
+    output: Float32Array<ArrayBuffer>,
+    buffer: Float32Array<ArrayBuffer>,
+    factors: readonly number[],
+  ): void {
+    const each = this.length / this.pictures;
+    for (const [picture, factor] of factors.entries()) {
+      for (let i = picture * each; i < (picture + 1) * each; i++) output[i] = factor * buffer[i]!;
+    }
+  }
+
+  norms(buffer: Float32Array<ArrayBuffer>): readonly number[] {
+    return normsOf(buffer, this.pictures);
   }
 }

@@ -8,7 +8,7 @@ import { isDeviceTensor, type RunTensor } from '../backend.ts';
 import { BUFFER_USAGE, MAP_MODE } from '../gpu/flags.ts';
 import { Combiner } from '../gpu/kernels/combine.ts';
 import type { WebGpuBackend } from '../webgpu-backend.ts';
-import type { Store, Term } from '../../samplers/store.ts';
+import { normsOf, type Store, type Term } from '../../samplers/store.ts';
 import { toChannelsFirst, toChannelsLast, type HostTensor } from '../../tensor/host-tensor.ts';
 import { latentCount, type Held, type LatentDims, type Latents } from './latents.ts';
 
@@ -96,8 +96,10 @@ export class GpuLatents implements Latents<Span> {
 
   #makeStore(length: number): Store<Span> {
     const free: Span[] = [];
+    const [pictures] = this.#dims;
     return {
       length,
+      pictures,
       acquire: () => free.pop() ?? { buffer: this.#allocate(length), offset: 0 },
       release: (span) => void free.push(span),
       write: ({ buffer }, data) => {
@@ -106,9 +108,17 @@ export class GpuLatents implements Latents<Span> {
         this.#device.queue.writeBuffer(buffer, 0, ordered.data);
       },
       combine: (output, terms) => this.#combine(output, terms),
-      norm: async (span) => {
+      scale: async (output, { buffer, offset }, factors) => {
+        const each = length / pictures;
+        for (const [i, coefficient] of factors.entries()) {
+          const at = { buffer: output.buffer, offset: output.offset + i * each };
+          const term = { buffer, offset: offset + i * each, coefficient };
+          await this.#combiner.run(at, [term], each);
+        }
+      },
+      norms: async (span) => {
         const { data } = await this.read([{ buffer: span, coefficient: 1 }]);
-        return Math.sqrt(data.reduce((total, value) => total + value * value, 0));
+        return normsOf(data, pictures);
       },
     };
   }

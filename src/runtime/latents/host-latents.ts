@@ -15,7 +15,7 @@ export class HostLatents implements Latents<Numbers> {
   readonly #dims: LatentDims;
 
   constructor(dims: LatentDims) {
-    this.store = new CpuStore(latentCount(dims));
+    this.store = new CpuStore(latentCount(dims), dims[0]);
     this.#dims = dims;
   }
 

@@ -7,7 +7,14 @@ import { just, sum, zero, type Combination } from '../../../src/samplers/algebra
 import { runSampling, type SamplingOptions } from '../../../src/samplers/driver.ts';
 import { samplerOf } from '../../../src/samplers/registry.ts';
 import type { SamplingPlan } from '../../../src/samplers/sampler.ts';
-import { evaluate, noise, norm, step, type Sampling } from '../../../src/samplers/sampling.ts';
+import {
+  evaluate,
+  noise,
+  norms,
+  scaled,
+  step,
+  type Sampling,
+} from '../../../src/samplers/sampling.ts';
 import { CpuStore, type Store } from '../../../src/samplers/store.ts';
 import { CountedNoise, distance, normals, type Numbers } from './support.ts';
 
@@ -88,6 +95,7 @@ describe('a run', () => {
     const { store: inner } = setting();
     const slow: Store<Numbers> = {
       length: LENGTH,
+      pictures: 1,
       acquire: () => inner.acquire(),
       release: (buffer) => {
         buffer.fill(NaN); // whoever still reads it will tell
@@ -98,7 +106,8 @@ describe('a run', () => {
         await new Promise((resolve) => setTimeout(resolve, 1));
         inner.combine(output, terms);
       },
-      norm: (buffer) => inner.norm(buffer),
+      scale: (output, buffer, factors) => inner.scale(output, buffer, factors),
+      norms: (buffer) => inner.norms(buffer),
     };
     const plan = samplerOf('UniPCMultistepScheduler').plan({}, { steps: 5 });
     const results = [fast, slow].map((store) =>
@@ -117,16 +126,39 @@ describe('a run', () => {
     expect(computed).toEqual(expected);
   });
 
-  test('knows norms', async () => {
-    const { options, store } = setting();
+  test('knows the lengths of pictures, and scales each by its own', async () => {
+    const { options } = setting();
+    const store = new CpuStore(LENGTH, 2);
     const result = await runSampling(
       planOf(function* (x) {
-        return x.times(yield* norm(x.times(2)));
+        const [once, twice] = yield* norms(x, x.times(2));
+        expect([...once, ...twice]).toEqual([Math.sqrt(5), 5, 2 * Math.sqrt(5), 10]);
+        return sum([1, x], [1, yield* scaled(x.times(2), [10, 100])]);
       }),
-      options,
+      { ...options, store },
     );
-    expect(result[0]).toBeCloseTo(2 * Math.sqrt(30), 5);
+    expect([...result]).toEqual([21, 42, 603, 804]);
     expect(store.used).toBe(1);
+  });
+
+  test('counts the evaluations of a step, however many there are', async () => {
+    const { options } = setting();
+    const counts: unknown[] = [];
+    await runSampling(
+      planOf(function* (start) {
+        let x = start;
+        for (const timesteps of [[9, 8, 8], [3]]) {
+          for (const t of timesteps) x = sum([1, x], [0.5, yield* evaluate(x, t)]);
+          [x] = yield* step([x], x);
+        }
+        return x;
+      }, 2),
+      { ...options, onStep: ({ done, evaluated }) => void counts.push([done, evaluated]) },
+    );
+    expect(counts).toEqual([
+      [1, 3],
+      [2, 4],
+    ]);
   });
 
   test('draws noise in the order it is asked for', async () => {
@@ -264,7 +296,7 @@ describe('a run that does not end well gives all buffers back', () => {
 
 describe('a sampler', () => {
   test('refuses a driver that does not know norms', () => {
-    const sampler = norm(just({ label: 'x' }));
+    const sampler = norms(just({ label: 'x' }));
     sampler.next();
     expect(() => sampler.next(undefined)).toThrow('did not reply');
   });
