@@ -9,6 +9,7 @@
 import { EngineError } from '../errors.ts';
 import type { JsonConfig } from '../networks/config.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { clipTokenizerJson } from '../text/clip-tokenizer-json.ts';
 import { ClipTokenizer } from '../text/clip-tokenizer.ts';
 import type { ByteSource, Checkpoint } from '../weights/checkpoint.ts';
 import { openCheckpoint } from '../weights/safetensors.ts';
@@ -80,7 +81,7 @@ export class DiffusionModel {
     }
     const [tokenizerJson, tokenizerConfig, schedulerConfig, textConfig, unetConfig, vaeConfig] =
       await Promise.all([
-        json('tokenizer/tokenizer.json'),
+        readTokenizer(folder, signal),
         json('tokenizer/tokenizer_config.json'),
         json('scheduler/scheduler_config.json'),
         json('text_encoder/config.json'),
@@ -110,14 +111,42 @@ export class DiffusionModel {
   }
 }
 
+/** The tokenizer.json, or what it is made of: many folders have the tokenizer in that older form only. */
+async function readTokenizer(
+  folder: ModelFolder,
+  signal: AbortSignal | undefined,
+): Promise<object> {
+  const path = 'tokenizer/tokenizer.json';
+  const whole = await readText(folder, path, signal);
+  if (whole !== undefined) return parseObject(folder, path, whole);
+  const [vocab, merges] = await Promise.all([
+    readJson(folder, 'tokenizer/vocab.json', signal),
+    readText(folder, 'tokenizer/merges.txt', signal),
+  ]);
+  if (merges === undefined) throw missing(folder, 'tokenizer/merges.txt');
+  return clipTokenizerJson(vocab, merges);
+}
+
 async function readJson(
   folder: ModelFolder,
   path: string,
   signal: AbortSignal | undefined,
 ): Promise<JsonConfig> {
+  const text = await readText(folder, path, signal);
+  if (text === undefined) throw missing(folder, path);
+  return parseObject(folder, path, text);
+}
+
+async function readText(
+  folder: ModelFolder,
+  path: string,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
   const source = await folder.open(path, signal);
-  if (source === undefined) throw missing(folder, path);
-  const text = new TextDecoder().decode(await source.read(0, source.size, signal));
+  return source && new TextDecoder().decode(await source.read(0, source.size, signal));
+}
+
+function parseObject(folder: ModelFolder, path: string, text: string): JsonConfig {
   try {
     const parsed: unknown = JSON.parse(text);
     if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed))

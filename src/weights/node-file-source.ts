@@ -51,3 +51,15 @@ export async function openFileSource(path: string): Promise<FileSource> {
     },
   };
 }
+
+/** All bytes of the file at a `file:` URL; undefined when there is no such file. */
+export async function readWhole(url: URL, signal?: AbortSignal): Promise<Uint8Array | undefined> {
+  const { readFile } = await import('node:fs/promises');
+  try {
+    return new Uint8Array(await readFile(url, signal === undefined ? {} : { signal }));
+  } catch (cause) {
+    signal?.throwIfAborted();
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined;
+    throw unreadable(url.href, cause instanceof Error ? cause.message : String(cause), cause);
+  }
+}
