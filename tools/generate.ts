@@ -3,20 +3,16 @@
  */
 
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 
-import { draw, type ServedModel } from '../src/api/draw.ts';
-import { DiffusionModel, type ModelFolder } from '../src/models/diffusion-model.ts';
-import { generate } from '../src/pipelines/generate.ts';
+import { Client, type RequestCallOptions } from '../src/api/client.ts';
+import { Engine } from '../src/engine/engine.ts';
+import { shippedManifest } from '../src/models/manifest.ts';
 import { describeReport } from '../src/runtime/report.ts';
-import { startRuntime } from '../src/runtime/start.ts';
-import { bufferSource } from '../src/weights/byte-source.ts';
 
 const USAGE =
   'npm run generate -- --prompt TEXT [--out FILE.png] | --request BODY.json [--out FILE.png] [--backend auto|webgpu|wasm]';
-const MODEL = join(import.meta.dirname, '../models/emoji-64');
 
 /** Good settings of the embedded model, for a prompt alone. */
 const DEFAULTS = {
@@ -45,42 +41,28 @@ async function main(): Promise<number> {
   const body: unknown =
     request === undefined ? { ...DEFAULTS, prompt } : JSON.parse(await readFile(request, 'utf8'));
 
-  const { runtime, report } = await startRuntime({
-    backend,
-    allowSoftware: values['allow-software'],
-  });
-  console.error(describeReport(report));
-  const folder: ModelFolder = {
-    name: 'emoji-64',
-    open: async (path) => {
-      const bytes = await readFile(join(MODEL, path)).catch(() => undefined);
-      return bytes && bufferSource(new Uint8Array(bytes), path);
-    },
-  };
-  const model = await DiffusionModel.open(runtime, folder);
-  const served: ServedModel = {
-    id: 'emoji-64',
-    isNativeOnly: true,
-    nativeSize: model.nativeSize,
-    generate: (asked, options) => generate(model, asked, options),
-  };
-  const reply = await draw(body, {
-    operation: hasInitImage(body) ? 'img2img' : 'text2img',
-    models: [served],
-    id: 1,
-    publish: async (png, name) => {
+  const client = new Client(
+    () => Engine.start({ backend, allowSoftware: values['allow-software'] }),
+    shippedManifest(),
+    async (png, name) => {
       const index = Number(/-(\d+)\.png$/.exec(name)?.[1] ?? 0);
       const path = index === 0 ? out : out.replace(/(\.\w+)?$/, `-${index + 1}$1`);
       await writeFile(path, png);
       return path;
     },
+  );
+  console.error(describeReport(await client.report()));
+  const options: RequestCallOptions = {
     onProgress: ({ phase, step, steps }) => {
       if (process.stderr.isTTY) process.stderr.write(`\r${phase} ${step}/${steps}   `);
     },
-  });
+  };
+  const reply = hasInitImage(body)
+    ? await client.imageToImage(body, options)
+    : await client.textToImage(body, options);
   if (process.stderr.isTTY) process.stderr.write('\n');
   console.log(JSON.stringify(reply, undefined, 2));
-  await runtime.dispose();
+  await client.dispose();
   return reply.status === 'success' ? 0 : 1;
 }
 

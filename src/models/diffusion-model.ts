@@ -13,6 +13,7 @@ import { clipTokenizerJson } from '../text/clip-tokenizer-json.ts';
 import { ClipTokenizer } from '../text/clip-tokenizer.ts';
 import type { ByteSource, Checkpoint } from '../weights/checkpoint.ts';
 import { openCheckpoint } from '../weights/safetensors.ts';
+import { SD_PREVIEW, type PreviewMap } from './preview.ts';
 import { TextEncoder as ClipTextEncoder } from './text-encoder.ts';
 import { UNet } from './unet.ts';
 import { Autoencoder } from './vae.ts';
@@ -26,7 +27,11 @@ export type ModelFolder = {
 };
 
 /** Options of {@link DiffusionModel.open}. */
-export type OpenModelOptions = { readonly signal?: AbortSignal | undefined };
+export type OpenModelOptions = {
+  readonly signal?: AbortSignal | undefined;
+  /** How its latents look; default: as those of Stable Diffusion. */
+  readonly preview?: PreviewMap;
+};
 
 const MODULES = {
   text_encoder: ['model.safetensors', 'model.fp16.safetensors'],
@@ -43,6 +48,8 @@ export class DiffusionModel {
   readonly vae: Autoencoder;
   /** The folder's scheduler_config.json. */
   readonly schedulerConfig: JsonConfig;
+  /** How its latents look. */
+  readonly preview: PreviewMap;
   /** Where everything runs. */
   readonly runtime: Runtime;
 
@@ -57,6 +64,7 @@ export class DiffusionModel {
     this.unet = parts.unet;
     this.vae = parts.vae;
     this.schedulerConfig = parts.schedulerConfig;
+    this.preview = parts.preview;
   }
 
   /**
@@ -67,7 +75,7 @@ export class DiffusionModel {
   static async open(
     runtime: Runtime,
     folder: ModelFolder,
-    { signal }: OpenModelOptions = {},
+    { signal, preview = SD_PREVIEW }: OpenModelOptions = {},
   ): Promise<DiffusionModel> {
     const json = (path: string): Promise<JsonConfig> => readJson(folder, path, signal);
     const weights = (module: keyof typeof MODULES): Promise<Checkpoint> =>
@@ -95,6 +103,7 @@ export class DiffusionModel {
       unet: new UNet(runtime, unetConfig, await weights('unet')),
       vae: new Autoencoder(runtime, vaeConfig, await weights('vae')),
       schedulerConfig,
+      preview,
     });
   }
 

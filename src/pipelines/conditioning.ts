@@ -4,6 +4,7 @@
 
 import type { ClipOutput } from '../networks/clip-text.ts';
 import type { DiffusionModel } from '../models/diffusion-model.ts';
+import type { StageRunOptions } from '../runtime/runtime.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
 import { CLIP_LENGTH } from '../text/clip-tokenizer.ts';
 
@@ -26,10 +27,10 @@ export type Prompts = {
 export async function encodePrompts(
   model: DiffusionModel,
   { prompt, negativePrompt, samples, isGuided, clipSkip = 0 }: Prompts,
-  signal?: AbortSignal,
+  run: StageRunOptions,
 ): Promise<HostTensor> {
-  const states = [await encode(model, prompt, clipSkip, signal)];
-  if (isGuided) states.unshift(await encode(model, negativePrompt, 0, signal));
+  const states = [await encode(model, prompt, clipSkip, run)];
+  if (isGuided) states.unshift(await encode(model, negativePrompt, 0, run));
   const [, tokens = 0, width = 0] = states[0]?.dims ?? [];
   const length = tokens * width;
   const data = new Float32Array(states.length * samples * length);
@@ -43,10 +44,10 @@ async function encode(
   model: DiffusionModel,
   text: string,
   clipSkip: number,
-  signal: AbortSignal | undefined,
+  run: StageRunOptions,
 ): Promise<HostTensor> {
   const output: ClipOutput = { kind: 'hidden', name: 'state', layer: -1 - clipSkip, normed: true };
   const ids = model.tokenizer.encode(text);
-  const outputs = await model.textEncoder.encode(ids, CLIP_LENGTH, [output], { signal });
+  const outputs = await model.textEncoder.encode(ids, CLIP_LENGTH, [output], run);
   return outputs['state'] as HostTensor;
 }

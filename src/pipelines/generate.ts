@@ -7,14 +7,17 @@
 
 import { EngineError, isEngineError } from '../errors.ts';
 import type { DiffusionModel } from '../models/diffusion-model.ts';
+import { previewPictures } from '../models/preview.ts';
 import type { JsonConfig } from '../networks/config.ts';
 import { guidanceEmbedding } from '../networks/sinusoid.ts';
 import { batchedNoise, type NoiseSource } from '../rng/noise-source.ts';
 import { TorchGenerator } from '../rng/torch-generator.ts';
 import type { RunTensor } from '../runtime/backend.ts';
+import type { StageRunOptions } from '../runtime/runtime.ts';
 import { WebGpuBackend } from '../runtime/webgpu-backend.ts';
 import { runSampling } from '../samplers/driver.ts';
 import { samplerOf } from '../samplers/registry.ts';
+import type { SamplingRequest } from '../samplers/sampler.ts';
 import { schedulerConfig } from '../samplers/scheduler-config.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
 import { encodePrompts } from './conditioning.ts';
@@ -22,6 +25,7 @@ import { GpuLatents } from '../runtime/latents/gpu-latents.ts';
 import { HostLatents } from '../runtime/latents/host-latents.ts';
 import { latentCount, type LatentDims, type Latents } from '../runtime/latents/latents.ts';
 import { encodePicture } from './picture-latents.ts';
+import { ProgressTeller, type ProgressListener } from './progress.ts';
 
 /** What to draw. */
 export type GenerateRequest = {
@@ -46,6 +50,8 @@ export type GenerateRequest = {
   readonly scheduler: string;
   /** A scheduler_config.json to use in place of the model's own. */
   readonly schedulerConfig?: JsonConfig;
+  /** See {@link SamplingRequest.asUpstream}; default false. */
+  readonly asUpstream?: SamplingRequest['asUpstream'];
   /** Encoder layers skipped for the prompt, in diffusers' numbering; default 0. */
   readonly clipSkip?: number;
   /** A picture [1, 3, H, W] in [-1, 1] to start from. */
@@ -54,22 +60,12 @@ export type GenerateRequest = {
   readonly strength?: number;
 };
 
-/** How far a run is. */
-export type GenerateProgress = {
-  readonly phase: 'encoding' | 'denoising' | 'decoding';
-  /** Of the whole run, 0 to 1, never falling; 1 only when it is done. */
-  readonly progress: number;
-  /** Steps done, and how many there are. */
-  readonly step: number;
-  readonly steps: number;
-  /** Estimated from the steps done so far; undefined before the first one. */
-  readonly secondsLeft: number | undefined;
-};
-
 /** Options of {@link generate}. */
 export type GenerateOptions = {
   readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((progress: GenerateProgress) => void) | undefined;
+  readonly onProgress?: ProgressListener | undefined;
+  /** Whether progress carries small pictures; default no. */
+  readonly previews?: boolean | undefined;
 };
 
 /** What was drawn. */
@@ -79,9 +75,6 @@ export type Generated = {
   /** The finished latents [B, C, h, w], scaled as the UNet sees them. */
   readonly latents: HostTensor;
 };
-
-/** Parts of the whole that encoding and decoding count for. */
-const SHARE = { encoding: 0.05, decoding: 0.1 } as const;
 
 /**
  * Draws. When the device is lost on the way, or has no memory left beside other networks, the picture is begun again, once:
@@ -105,7 +98,7 @@ export async function generate(
 async function draw(
   model: DiffusionModel,
   request: GenerateRequest,
-  { signal, onProgress }: GenerateOptions,
+  { signal, onProgress, previews }: GenerateOptions,
 ): Promise<Generated> {
   const {
     samples = 1,
@@ -123,15 +116,20 @@ async function draw(
   const strength = picture === undefined ? undefined : (request.strength ?? 0.8);
   const file = request.schedulerConfig ?? model.schedulerConfig;
   const config = schedulerConfig(file, { isXl: false });
-  const plan = samplerOf(request.scheduler).plan(config, { steps, strength });
-  const tell = progressTeller(plan.steps, onProgress);
+  const plan = samplerOf(request.scheduler).plan(config, {
+    steps,
+    strength,
+    asUpstream: request.asUpstream,
+  });
+  const tell = new ProgressTeller(plan, onProgress);
+  const run = { signal, onProgress: tell.loading };
 
-  tell('encoding', 0);
+  tell.encoding();
   const { prompt, clipSkip } = request;
   const context = await encodePrompts(
     model,
     { prompt, negativePrompt, samples, isGuided, clipSkip },
-    signal,
+    run,
   );
   const dims: LatentDims = [
     samples,
@@ -139,13 +137,13 @@ async function draw(
     height / scale,
     width / scale,
   ];
-  const start = picture && (await encodePicture(model.vae, picture, { samples, source, signal }));
+  const start = picture && (await encodePicture(model.vae, picture, { samples, source, run }));
 
   const latents = await denoise(model, dims, async (spaces) => {
     const copies = isGuided ? 2 : 1;
     const noise = await spaces.fill(source.normal(latentCount(dims)));
     const given = start && (await spaces.fill(start.data));
-    tell('denoising', 0);
+    tell.denoising(0, 0);
     return runSampling(plan, {
       store: spaces.latents.store,
       source,
@@ -160,23 +158,22 @@ async function draw(
             isDistilled
               ? { ...inputs, timestepCond: guidance(model, guidanceScale, samples) }
               : inputs,
-            { keepOnDevice: ['out_sample'], signal },
+            { keepOnDevice: ['out_sample'], ...run },
           );
           return mix(spaces.latents, predicted, isGuided ? guidanceScale : undefined);
         } finally {
           sample.release();
         }
       },
-      onStep: async ({ done }) => {
+      onStep: async ({ done, evaluated, original }) => {
         await spaces.latents.settle();
-        tell('denoising', done);
+        const seen = previews === true ? await spaces.latents.read(original) : undefined;
+        tell.denoising(done, evaluated, seen && previewPictures(seen, model.preview));
       },
     });
   });
 
-  tell('decoding', plan.steps);
-  const images = await decode(model, latents, signal);
-  tell('done', plan.steps);
+  const images = await decode(model, latents, run, tell);
   return { images, latents };
 }
 
@@ -245,19 +242,22 @@ function guidance(model: DiffusionModel, scale: number, samples: number): HostTe
 async function decode(
   model: DiffusionModel,
   latents: HostTensor,
-  signal: AbortSignal | undefined,
+  run: StageRunOptions,
+  tell: ProgressTeller,
 ): Promise<HostTensor> {
   const { vae } = model;
   const [batch = 1, channels = 1, height = 1, width = 1] = latents.dims;
   const each = channels * height * width;
   const pictures: HostTensor[] = [];
   for (let i = 0; i < batch; i++) {
+    tell.decoding(i, batch);
     const data = latents.data
       .slice(i * each, (i + 1) * each)
       .map((value) => value / vae.config.scalingFactor);
-    const picture = await vae.decode({ dims: [1, channels, height, width], data }, { signal });
+    const picture = await vae.decode({ dims: [1, channels, height, width], data }, run);
     pictures.push(picture as HostTensor);
   }
+  tell.decoding(batch, batch);
   const [first] = pictures as [HostTensor];
   const result = new Float32Array(batch * first.data.length);
   for (const [i, { data }] of pictures.entries()) {
@@ -267,28 +267,6 @@ async function decode(
     );
   }
   return { dims: [batch, ...first.dims.slice(1)], data: result };
-}
-
-function progressTeller(
-  steps: number,
-  onProgress: GenerateOptions['onProgress'],
-): (phase: GenerateProgress['phase'] | 'done', done: number) => void {
-  const denoising = 1 - SHARE.encoding - SHARE.decoding;
-  let began = performance.now();
-  return (phase, done) => {
-    if (phase === 'denoising' && done === 0) began = performance.now();
-    const perStep = done === 0 ? undefined : (performance.now() - began) / 1000 / done;
-    const ratio = steps === 0 ? 1 : done / steps;
-    onProgress?.({
-      phase: phase === 'done' ? 'decoding' : phase,
-      progress:
-        phase === 'done' ? 1 : phase === 'encoding' ? 0 : SHARE.encoding + denoising * ratio,
-      step: done,
-      steps,
-      secondsLeft:
-        phase === 'done' ? 0 : perStep === undefined ? undefined : perStep * (steps - done),
-    });
-  };
 }
 
 function check(model: DiffusionModel, request: GenerateRequest): void {

@@ -4,6 +4,7 @@
 
 import type { Autoencoder } from '../models/vae.ts';
 import type { NoiseSource } from '../rng/noise-source.ts';
+import type { StageRunOptions } from '../runtime/runtime.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
 
 /** Options of {@link encodePicture}. */
@@ -12,7 +13,7 @@ export type EncodePictureOptions = {
   readonly samples: number;
   /** Draws from the posterior of an autoencoder that has one. */
   readonly source: NoiseSource;
-  readonly signal?: AbortSignal | undefined;
+  readonly run: StageRunOptions;
 };
 
 /** Bounds of the logarithm of the variance. */
@@ -22,10 +23,10 @@ const LOG_VARIANCE = { min: -30, max: 20 } as const;
 export async function encodePicture(
   vae: Autoencoder,
   picture: HostTensor,
-  { samples, source, signal }: EncodePictureOptions,
+  { samples, source, run }: EncodePictureOptions,
 ): Promise<HostTensor> {
   const { scalingFactor, latentChannels } = vae.config;
-  const { dims, data } = (await vae.encode(picture, { signal })) as HostTensor;
+  const { dims, data } = (await vae.encode(picture, run)) as HostTensor;
   const [, channels = 0, height = 0, width = 0] = dims;
   const count = latentChannels * height * width;
   const latents = channels === latentChannels ? data : drawn(data, count, source.normal(count));

@@ -12,6 +12,7 @@ import type {
   MemoryReport,
   ModelFacts,
 } from '../engine/engine.ts';
+import type { ModelEntry } from '../models/manifest.ts';
 import type { Generated, GenerateOptions, GenerateRequest } from '../pipelines/generate.ts';
 import type { RuntimeReport } from '../runtime/report.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
@@ -70,25 +71,29 @@ export class EngineClient {
     return this.#abortable(options, (call) => this.#service.call(call, id, request, listener));
   }
 
-  /** Opens the model in the folder at `url` (relative to the page) under `id`. */
-  openModel(
-    id: string,
-    url: string,
-    options: Pick<CallOptions, 'signal'> = {},
-  ): Promise<ModelFacts> {
-    const absolute = new URL(url, globalThis.location?.href).href;
-    return this.#abortable(options, (call) => this.#service.openModel(call, id, absolute));
+  /** Opens the model that an entry of the manifest describes, under its id; addresses are relative to the page. */
+  openModel(entry: ModelEntry, options: Pick<CallOptions, 'signal'> = {}): Promise<ModelFacts> {
+    const { source } = entry;
+    const absolute: ModelEntry =
+      source.kind === 'folder'
+        ? {
+            ...entry,
+            source: { ...source, url: new URL(source.url, globalThis.location?.href).href },
+          }
+        : entry;
+    return this.#abortable(options, (call) => this.#service.openModel(call, absolute));
   }
 
   /** Draws with the model `id`; rejects with the signal's own reason when aborted, within one step. */
   generate(
     id: string,
     request: GenerateRequest,
-    options: GenerateOptions = {},
+    { previews, onProgress, ...options }: GenerateOptions = {},
   ): Promise<Generated> {
-    const { onProgress } = options;
     const listener = onProgress === undefined ? undefined : proxy(onProgress);
-    return this.#abortable(options, (call) => this.#service.generate(call, id, request, listener));
+    return this.#abortable(options, (call) =>
+      this.#service.generate(call, id, request, previews, listener),
+    );
   }
 
   /** Frees everything that the component or model holds. */

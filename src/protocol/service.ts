@@ -11,8 +11,8 @@ import {
   type ModelFacts,
 } from '../engine/engine.ts';
 import { EngineError } from '../errors.ts';
-import { fetchedFolder } from '../models/fetched-folder.ts';
-import type { Generated, GenerateProgress, GenerateRequest } from '../pipelines/generate.ts';
+import type { ModelEntry } from '../models/manifest.ts';
+import type { Generated, GenerateOptions, GenerateRequest } from '../pipelines/generate.ts';
 import type { RuntimeReport } from '../runtime/report.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
 import { fromWireError, type WireError } from './wire.ts';
@@ -46,11 +46,9 @@ export class EngineService {
     return this.#run(call, (engine, signal) => engine.call(id, request, { signal, onProgress }));
   }
 
-  /** Opens the model at an absolute URL; see {@link Engine.openModel}. */
-  openModel(call: number, id: string, url: string): Promise<ModelFacts> {
-    return this.#run(call, (engine, signal) =>
-      engine.openModel(id, fetchedFolder(id, url), { signal }),
-    );
+  /** See {@link Engine.openModel}. */
+  openModel(call: number, entry: ModelEntry): Promise<ModelFacts> {
+    return this.#run(call, (engine, signal) => engine.openModel(entry, { signal }));
   }
 
   /** See {@link Engine.generate}. */
@@ -58,10 +56,11 @@ export class EngineService {
     call: number,
     id: string,
     request: GenerateRequest,
-    onProgress?: (progress: GenerateProgress) => void,
+    previews?: boolean,
+    onProgress?: GenerateOptions['onProgress'],
   ): Promise<Generated> {
     return this.#run(call, (engine, signal) =>
-      engine.generate(id, request, { signal, onProgress }),
+      engine.generate(id, request, { signal, previews, onProgress }),
     );
   }
 

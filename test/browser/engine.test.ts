@@ -110,7 +110,13 @@ describe('the engine behind its client', () => {
 describe('drawing in the worker', () => {
   it('gives the picture that diffusers draws, tells progress, and stops within a step', async () => {
     const client = await EngineClient.start({ backend: 'wasm' });
-    const { nativeSize } = await client.openModel('emoji-64', '/models/emoji-64');
+    const { nativeSize } = await client.openModel({
+      id: 'emoji-64',
+      name: 'Emoji',
+      source: { kind: 'folder', url: '/models/emoji-64' },
+      nativeSize: 64,
+      licence: 'Apache-2.0',
+    });
     const request = {
       prompt: 'a flat cat face on a blue background',
       width: nativeSize,

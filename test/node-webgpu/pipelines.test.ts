@@ -4,7 +4,8 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DiffusionModel } from '../../src/models/diffusion-model.ts';
-import { generate, type GenerateProgress } from '../../src/pipelines/generate.ts';
+import { generate } from '../../src/pipelines/generate.ts';
+import type { GenerateProgress } from '../../src/pipelines/progress.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
 import { startRuntime } from '../../src/runtime/start.ts';
 import { WebGpuBackend } from '../../src/runtime/webgpu-backend.ts';

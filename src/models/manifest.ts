@@ -1,0 +1,88 @@
+/**
+ * The list of models: what each is called, where its files are and how it is best used.
+ *
+ * models-manifest.json at the project's top is such a list; it ships with the package and is the one in use where no other
+ * is given.
+ */
+
+import * as v from 'valibot';
+
+import shipped from '../../models-manifest.json' with { type: 'json' };
+import { EngineError } from '../errors.ts';
+
+const colour = v.pipe(v.array(v.number()), v.length(3));
+
+const Source = v.variant('kind', [
+  v.strictObject({ kind: v.literal('embedded') }),
+  v.strictObject({ kind: v.literal('folder'), url: v.pipe(v.string(), v.nonEmpty()) }),
+]);
+
+const Entry = v.strictObject({
+  id: v.pipe(v.string(), v.nonEmpty()),
+  name: v.string(),
+  description: v.exactOptional(v.string()),
+  source: Source,
+  nativeSize: v.pipe(v.number(), v.integer(), v.minValue(8)),
+  isNativeOnly: v.exactOptional(v.boolean()),
+  defaults: v.exactOptional(
+    v.strictObject({
+      steps: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(1))),
+      guidanceScale: v.exactOptional(v.number()),
+      scheduler: v.exactOptional(v.string()),
+    }),
+  ),
+  preview: v.exactOptional(
+    v.strictObject({ factors: v.array(colour), bias: v.exactOptional(colour) }),
+  ),
+  licence: v.string(),
+  examples: v.exactOptional(v.array(v.string())),
+});
+
+const ManifestSchema = v.pipe(
+  v.strictObject({
+    version: v.literal(1),
+    default: v.string(),
+    models: v.pipe(v.array(Entry), v.nonEmpty()),
+  }),
+  v.check(
+    ({ models }) => new Set(models.map(({ id }) => id)).size === models.length,
+    'models: every id must be there once',
+  ),
+  v.check(
+    (manifest) => manifest.models.some(({ id }) => id === manifest.default),
+    'default: must be the id of a model in the list',
+  ),
+);
+
+/**
+ * A model that requests can name: `id` is what they call it, `name` and `description` are for people. `nativeSize` is the
+ * edge in pixels of the pictures it was trained on; with `isNativeOnly` it draws at that size alone, and other sizes are
+ * enlarged or reduced from it. `defaults` suit it where a request says nothing. `preview` is how its latents look (default:
+ * as those of Stable Diffusion), `licence` that of its weights, `examples` are prompts that show what it can draw.
+ */
+export type ModelEntry = v.InferOutput<typeof Entry>;
+
+/** Entries, of which `default` names the one that answers requests that name no model. */
+export type Manifest = v.InferOutput<typeof ManifestSchema>;
+
+/**
+ * A manifest from its JSON.
+ *
+ * @throws EngineError `invalid-argument` naming every field that is wrong.
+ */
+export function parseManifest(json: unknown): Manifest {
+  const result = v.safeParse(ManifestSchema, json);
+  if (result.success) return result.output;
+  const problems = result.issues.map((issue) => {
+    const path = v.getDotPath(issue);
+    return path === null ? issue.message : `${path}: ${issue.message}`;
+  });
+  throw new EngineError('invalid-argument', `the manifest is not right: ${problems.join('; ')}`, {
+    detail: { problems },
+  });
+}
+
+/** The manifest that ships with the package. */
+export function shippedManifest(): Manifest {
+  return parseManifest(shipped);
+}

@@ -1,0 +1,137 @@
+/**
+ * The client over a stand-in for the engine: what starts when, what is told, what is passed on.
+ */
+
+import { describe, expect, it } from 'vitest';
+import { Client, type ClientProgress, type DrawingEngine } from '../../../src/api/client.ts';
+import { EngineError } from '../../../src/errors.ts';
+import { parseManifest } from '../../../src/models/manifest.ts';
+import type { GenerateRequest } from '../../../src/pipelines/generate.ts';
+import type { RuntimeReport } from '../../../src/runtime/report.ts';
+
+const manifest = parseManifest({
+  version: 1,
+  default: 'small',
+  models: ['large', 'small'].map((id) => ({
+    id,
+    name: id,
+    source: { kind: 'folder', url: `https://example.com/${id}` },
+    nativeSize: 64,
+    licence: 'MIT',
+  })),
+});
+
+function stub() {
+  const calls: string[] = [];
+  const requests: GenerateRequest[] = [];
+  const engine: DrawingEngine = {
+    report: { backend: 'wasm' } as RuntimeReport,
+    openModel: ({ id }) => {
+      calls.push(`open ${id}`);
+      return Promise.resolve({ nativeSize: 64 });
+    },
+    generate: (id, request, { signal, onProgress }) => {
+      calls.push(`draw ${id}`);
+      requests.push(request);
+      onProgress?.({ phase: 'denoising', progress: 0.5, step: 1, steps: 2, secondsLeft: 1 });
+      signal?.throwIfAborted();
+      const { samples = 1, width, height } = request;
+      const image = new Float32Array(samples * 3 * width * height);
+      return Promise.resolve({
+        images: { dims: [samples, 3, height, width], data: image },
+        latents: { dims: [samples, 4, 8, 8], data: new Float32Array(samples * 256) },
+      });
+    },
+    unload: () => Promise.resolve(),
+    memory: () => ({ residentBytes: 1, uploadedBytes: 2 }),
+    dispose: () => {
+      calls.push('dispose');
+      return Promise.resolve();
+    },
+  };
+  let starts = 0;
+  const start = (): Promise<DrawingEngine> => {
+    calls.push('start');
+    starts++;
+    return Promise.resolve(engine);
+  };
+  const publish = (_: Uint8Array, name: string): Promise<string> => Promise.resolve(`kept:${name}`);
+  return {
+    client: new Client(start, manifest, publish),
+    engine,
+    calls,
+    requests,
+    starts: () => starts,
+  };
+}
+
+const body = { prompt: 'a cat', width: '64', height: '64', samples: '2', seed: 7 };
+
+describe('the client', () => {
+  it('starts nothing before the first request, and the engine once', async () => {
+    const { client, calls, starts } = stub();
+    expect(calls).toEqual([]);
+    const first = await client.textToImage(body);
+    await client.textToImage({ ...body, model_id: 'large' });
+    expect(first).toMatchObject({
+      status: 'success',
+      id: 1,
+      output: ['kept:small-1-0.png', 'kept:small-1-1.png'],
+      meta: { model_id: 'small', seed: 7 },
+    });
+    expect(calls).toEqual(['start', 'open small', 'draw small', 'open large', 'draw large']);
+    expect(starts()).toBe(1);
+  });
+
+  it('tells every phase from starting on', async () => {
+    const { client } = stub();
+    const told: ClientProgress[] = [];
+    await client.textToImage(body, { onProgress: (progress) => told.push(progress) });
+    expect(told.map(({ phase }) => phase)).toEqual(['starting', 'opening', 'denoising']);
+  });
+
+  it('answers a bad body without starting anything', async () => {
+    const { client, calls } = stub();
+    const reply = await client.textToImage({ ...body, num_inference_steps: 'abc' });
+    expect(reply).toMatchObject({ status: 'error' });
+    expect(JSON.stringify(reply)).toContain('num_inference_steps');
+    expect(await client.textToImage({ ...body, model_id: 'huge' })).toMatchObject({
+      status: 'error',
+      message: expect.stringMatching(/huge.*small, large/) as string,
+    });
+    expect(calls).toEqual([]);
+  });
+
+  it('passes an abort on as its reason, before and while the engine starts', async () => {
+    const { client } = stub();
+    const reason = new Error('enough');
+    await expect(client.textToImage(body, { signal: AbortSignal.abort(reason) })).rejects.toBe(
+      reason,
+    );
+    const controller = new AbortController();
+    const never = new Client(() => new Promise<DrawingEngine>(() => undefined), manifest);
+    const call = never.textToImage(body, { signal: controller.signal });
+    setTimeout(() => controller.abort(reason), 5);
+    await expect(call).rejects.toBe(reason);
+  });
+
+  it('tries again after a start that failed, and starts afresh after it was disposed of', async () => {
+    let attempts = 0;
+    const client = new Client(() => {
+      const isFirst = attempts++ === 0;
+      return isFirst
+        ? Promise.reject(new EngineError('webgpu-unavailable', 'no GPU today'))
+        : Promise.resolve(stub().engine);
+    }, manifest);
+    expect(await client.textToImage(body)).toMatchObject({
+      status: 'error',
+      message: 'no GPU today',
+    });
+    expect(await client.report()).toMatchObject({ backend: 'wasm' });
+    const { client: second, calls } = stub();
+    await second.report();
+    await second.dispose();
+    await second.report();
+    expect(calls).toEqual(['start', 'dispose', 'start']);
+  });
+});
