@@ -30,11 +30,17 @@ function stub() {
       calls.push(`open ${id}`);
       return Promise.resolve({ nativeSize: 64 });
     },
-    generate: (id, request, { signal, onProgress }) => {
+    generate: (id, request, options) => {
       calls.push(`draw ${id}`);
       requests.push(request);
-      onProgress?.({ phase: 'denoising', progress: 0.5, step: 1, steps: 2, secondsLeft: 1 });
-      signal?.throwIfAborted();
+      options?.onProgress?.({
+        phase: 'denoising',
+        progress: 0.5,
+        step: 1,
+        steps: 2,
+        secondsLeft: 1,
+      });
+      options?.signal?.throwIfAborted();
       const { samples = 1, width, height } = request;
       const image = new Float32Array(samples * 3 * width * height);
       return Promise.resolve({
