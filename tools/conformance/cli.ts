@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { describeReport } from '../../src/runtime/report.ts';
 import { startRuntime } from '../../src/runtime/start.ts';
 import { GoldenFolder } from './folder.ts';
-import { collectCases, runConformance } from './run.ts';
+import { collectCases, goldenFiles, runConformance } from './run.ts';
 
 const USAGE = `npm run conformance -- DIR [--backend wasm|webgpu] [--precision f32|f16] [--only PATTERN]`;
 
@@ -31,10 +31,7 @@ async function main(): Promise<number> {
   if (directory === undefined || positionals.length > 1) throw new Error(`usage: ${USAGE}`);
   const only = values.only === undefined ? undefined : new RegExp(values.only);
 
-  const names = readdirSync(directory);
-  const files = names.filter(
-    (name) => names.includes(name.replace(/json$/, 'bin')) && name.endsWith('.json'),
-  );
+  const files = goldenFiles(readdirSync(directory));
   if (files.length === 0)
     throw new Error(`${directory} holds no golden files (a .json with a .bin beside it)`);
   const reader = (root: string) => async (path: string) =>
@@ -42,8 +39,7 @@ async function main(): Promise<number> {
   const embedded = join(import.meta.dirname, '../../models/emoji-64');
   const folder = new GoldenFolder(reader(directory), reader(embedded));
   const setting = { backend, precision } as const;
-  const stems = files.map((name) => name.slice(0, -'.json'.length));
-  const cases = await collectCases(folder, stems, setting);
+  const cases = await collectCases(folder, files, setting);
 
   const spelling = backend === 'webgpu' ? 'webgpu' : 'portable';
   const { runtime, report } = await startRuntime({

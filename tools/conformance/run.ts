@@ -5,6 +5,7 @@
 import type { Runtime } from '../../src/runtime/runtime.ts';
 import { runCase, type ConformanceCase, type Outcome, type Setting } from './case.ts';
 import type { GoldenFolder } from './folder.ts';
+import { clipTokensCases } from './clip-tokens-cases.ts';
 import { fullsizeCases } from './fullsize-cases.ts';
 import { partsCases } from './parts-cases.ts';
 import { embeddedCases, pipelinesCases } from './pipelines-cases.ts';
@@ -13,6 +14,7 @@ import { schedulersCases } from './schedulers-cases.ts';
 
 /** Golden files that are known, in the order they run. */
 const FILES = {
+  'clip-tokens': clipTokensCases,
   rng: rngCases,
   schedulers: schedulersCases,
   parts: partsCases,
@@ -20,6 +22,17 @@ const FILES = {
   embedded: embeddedCases,
   fullsize: fullsizeCases,
 } as const;
+
+/** Files that hold all they have to say: the others have a `.bin` beside them. */
+const WITHOUT_ARRAYS: readonly string[] = ['clip-tokens'];
+
+/** Which of a folder's files are goldens, without ending. */
+export function goldenFiles(names: readonly string[]): string[] {
+  return names
+    .filter((name) => name.endsWith('.json'))
+    .map((name) => name.slice(0, -'.json'.length))
+    .filter((stem) => names.includes(`${stem}.bin`) || WITHOUT_ARRAYS.includes(stem));
+}
 
 /** How a run went. */
 export type Summary = { readonly passed: number; readonly failed: number; readonly unfit: number };
