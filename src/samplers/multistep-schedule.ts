@@ -1,8 +1,7 @@
 /**
  * The schedule that diffusers' multistep solvers (UniPC, and the DPM-Solver kind) share.
  *
- * Matches their timesteps, which stay whole numbers, also where sigmas are replaced: rounded with Karras'
- * sigmas, cut off with the others. Limitation: no flow matching.
+ * Matches their timesteps, which stay whole numbers, also where sigmas are replaced. Limitation: no flow matching.
  */
 
 import type { ConfigReader } from '../util/config-reader.ts';
@@ -15,14 +14,32 @@ export type Schedule = {
   readonly sigmas: readonly number[];
 };
 
-/** The schedule of a run of `steps` steps over a table of `alphas_cumprod`. */
+/** The sigma after the last step: 0, or the smallest one that there is (which ramps then have twice). */
+export type FinalSigma = 'zero' | 'sigma_min';
+
+/** {@link FinalSigma} of a scheduler_config.json. */
+export function finalSigma(json: ConfigReader): FinalSigma {
+  return json.choice<FinalSigma>('final_sigmas_type', ['zero', 'sigma_min'], 'zero');
+}
+
+/** What a schedule is made from, besides the config. */
+export type ScheduleOptions = {
+  /** `alphas_cumprod`. */
+  readonly table: Float32Array;
+  readonly steps: number;
+  readonly final: FinalSigma;
+  /** Sigmas in place of those at the timesteps; default what the config asks for. */
+  readonly ramp?: SigmaRamp | undefined;
+  /** Whether a ramp's timesteps are rounded rather than cut off; default for Karras' alone. */
+  readonly isRounded?: boolean | undefined;
+};
+
+/** The schedule of a run. */
 export function multistepSchedule(
   json: ConfigReader,
-  { table, steps }: { table: Float32Array; steps: number },
+  { table, steps, final, ramp = sigmaRamp(json), isRounded = ramp === 'karras' }: ScheduleOptions,
 ): Schedule {
   const training = new SigmaTable(table);
-  const ramp = sigmaRamp(json);
-  const final = json.choice('final_sigmas_type', ['zero', 'sigma_min'], 'zero');
   const spaced = spacedTimesteps('multistep', spacingConfig(json, 'linspace'), steps);
   if (ramp === undefined) {
     const last = final === 'zero' ? 0 : training.min;
@@ -33,12 +50,9 @@ export function multistepSchedule(
     max: json.optionalNumber('sigma_max') ?? training.max,
     count: steps,
   });
+  const whole = isRounded ? roundHalfToEven : Math.trunc;
   return {
-    timesteps: sigmas.map((sigma) => whole(ramp, training.timestepOf(sigma))),
+    timesteps: sigmas.map((sigma) => whole(training.timestepOf(sigma))),
     sigmas: [...sigmas, final === 'zero' ? 0 : sigmas.at(-1)!],
   };
-}
-
-function whole(ramp: SigmaRamp, timestep: number): number {
-  return ramp === 'karras' ? roundHalfToEven(timestep) : Math.trunc(timestep);
 }

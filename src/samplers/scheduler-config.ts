@@ -5,7 +5,7 @@
  * what it leaves out is the reading sampler's own default, not the writing one's.
  */
 
-import type { JsonConfig } from '../util/config-reader.ts';
+import { ConfigReader, type JsonConfig } from '../util/config-reader.ts';
 
 /** What is known besides the file. */
 export type SchedulerConfigOptions = {
@@ -22,4 +22,17 @@ export function schedulerConfig(
 ): JsonConfig {
   const forced = isXl ? {} : { steps_offset: 1, clip_sample: false };
   return { ...file, ...forced, ...overrides };
+}
+
+/**
+ * Reads a file as a sampler without some of the options: what another sampler's file says of them is not
+ * for this one.
+ */
+export function readerWithout(
+  what: string,
+  config: JsonConfig,
+  ...options: readonly string[]
+): ConfigReader {
+  const own = Object.entries(config).filter(([name]) => !options.includes(name));
+  return new ConfigReader(what, Object.fromEntries(own));
 }

@@ -9,27 +9,31 @@
 
 import { ConfigReader, type JsonConfig } from '../util/config-reader.ts';
 import { sum, type Combination } from './algebra.ts';
+import {
+  lambdaOf,
+  limitOf,
+  mixtureOfSigma,
+  slope,
+  transition,
+  wordOf,
+  type Model,
+} from './dpm-solver.ts';
 import { solve } from './linear-system.ts';
+import { finalSigma, multistepSchedule } from './multistep-schedule.ts';
 import { alphasCumprod, noiseTableConfig } from './noise-table.ts';
 import { predict, predictionType } from './prediction.ts';
 import { firstStep, mixtures, type SamplingPlan, type SamplingRequest } from './sampler.ts';
 import { evaluate, step, type Sampling } from './sampling.ts';
 import { levelOfSigma } from './sigmas.ts';
-import { multistepSchedule } from './multistep-schedule.ts';
 
 /** UniPC, multistep. */
 export const unipc = { plan };
 
-/** An earlier output, converted, and the lambda it belongs to. */
-type Model = { readonly value: Combination; readonly lambda: number };
-
 type Solver = {
-  /** The outputs are converted to pictures (data prediction) rather than noise. */
-  readonly predictsData: boolean;
+  /** Whose exact part is meant: of pictures (data prediction) or of noise. */
+  readonly algorithm: 'dpmsolver++' | 'dpmsolver';
   readonly b: 'bh1' | 'bh2';
 };
-
-const lambdaOf = (sigma: number): number => -Math.log(sigma);
 
 function plan(config: JsonConfig, request: SamplingRequest): SamplingPlan {
   const json = new ConfigReader('UniPCMultistepScheduler', config);
@@ -41,14 +45,16 @@ function plan(config: JsonConfig, request: SamplingRequest): SamplingPlan {
   const uncorrected = new Set(
     json.has('disable_corrector') ? json.numbers('disable_corrector') : [],
   );
+  const isData = json.boolean('predict_x0', true);
   const solver: Solver = {
-    predictsData: json.boolean('predict_x0', true),
+    algorithm: isData ? 'dpmsolver++' : 'dpmsolver',
     // Other samplers' solver types in a file that was theirs stand for the default.
     b: config['solver_type'] === 'bh1' ? 'bh1' : 'bh2',
   };
   const { timesteps, sigmas } = multistepSchedule(json, {
     table: alphasCumprod(noiseTableConfig(json)),
     steps: request.steps,
+    final: finalSigma(json),
   });
   const n = timesteps.length;
   const begin = firstStep(request);
@@ -60,11 +66,13 @@ function plan(config: JsonConfig, request: SamplingRequest): SamplingPlan {
     let p = 0; // order of the previous predictor
 
     for (let i = begin; i < n; i++) {
+      const level = levelOfSigma(sigmas[i]!);
       const output = yield* evaluate(x, timesteps[i]!);
-      const { original, noise } = predict(type, x, output, levelOfSigma(sigmas[i]!));
-      const models = [solver.predictsData ? original : noise, ...history].map(
-        (value, k): Model => ({ value, lambda: lambdaOf(sigmas[i - k]!) }),
-      );
+      const seen = predict(type, x, output, level);
+      const models = [wordOf(solver.algorithm, seen), ...history].map((value, k): Model => ({
+        value,
+        lambda: lambdaOf(sigmas[i - k]!),
+      }));
 
       if (i > begin && !uncorrected.has(i - 1)) {
         // UniC-p: the present output counts as a difference like the earlier ones, at r = 1.
@@ -75,13 +83,14 @@ function plan(config: JsonConfig, request: SamplingRequest): SamplingPlan {
       }
       // UniP-q
       const q = Math.min(order, models.length, lowersFinalOrder ? n - i : order);
-      const next = advance(solver, x, [sigmas[i]!, sigmas[i + 1]!], {
-        base: models[0]!,
-        others: models.slice(1, q),
-      });
+      const ends = [sigmas[i]!, sigmas[i + 1]!] as const;
+      const corrected = isData ? seen : predict('epsilon', x, seen.noise, level);
+      const next =
+        limitOf(ends, x, corrected.original) ??
+        advance(solver, x, ends, { base: models[0]!, others: models.slice(1, q) });
       p = q;
       const kept = models.slice(0, order).map(({ value }) => value);
-      [x, last, ...history] = yield* step([next, x, ...kept], original);
+      [x, last, ...history] = yield* step([next, x, ...kept], seen.original);
     }
     return x;
   }
@@ -89,59 +98,41 @@ function plan(config: JsonConfig, request: SamplingRequest): SamplingPlan {
   return {
     timesteps: timesteps.slice(begin),
     sigmas: sigmas.slice(begin),
-    ...mixtures(request, begin, {
-      initial: 1,
-      at: (i) => {
-        const { a, s } = levelOfSigma(sigmas[i]!);
-        return { picture: a, noise: s };
-      },
-    }),
+    ...mixtures(request, begin, { initial: 1, at: (i) => mixtureOfSigma(sigmas[i]!) }),
     sample,
   };
 }
 
 /** From sigma to sigma by one output (`base`) and its differences to others: equations 3, 8 and 9. */
 function advance(
-  { predictsData, b }: Solver,
+  { algorithm, b }: Solver,
   x: Combination,
   [sigmaFrom, sigmaTo]: readonly [number, number],
   { base, others }: { base: Model; others: readonly Model[] },
 ): Combination {
-  const [from, to] = [levelOfSigma(sigmaFrom), levelOfSigma(sigmaTo)];
-  if (sigmaTo === 0) {
-    return predictsData ? base.value : sum([1 / from.a, x], [-from.s / from.a, base.value]);
-  }
-  const h = lambdaOf(sigmaTo) - lambdaOf(sigmaFrom);
-  if (h === 0) return x;
-
-  const hh = predictsData ? -h : h;
-  const phi1 = Math.expm1(hh); // hh·phi_1(hh)
-  const bh = b === 'bh1' ? hh : phi1;
-  const [kept, share] = predictsData ? [to.s / from.s, to.a] : [to.a / from.a, to.s];
-
+  const { kept, share, z, h } = transition(algorithm, sigmaFrom, sigmaTo);
+  const phi1 = Math.expm1(z); // z·phi_1(z)
+  const bh = b === 'bh1' ? z : phi1;
   const r = others.map(({ lambda }) => (lambda - base.lambda) / h);
-  const rho = weights(r, hh, bh);
+  const rho = weights(r, z, bh);
   return sum(
     [kept, x],
     [-share * phi1, base.value],
-    ...others.map(
-      ({ value }, k) =>
-        [(-share * bh * rho[k]!) / r[k]!, sum([1, value], [-1, base.value])] as const,
-    ),
+    ...others.map((other, k) => [-share * bh * rho[k]!, slope(h, other, base)] as const),
   );
 }
 
 /** The rho that solve R·rho = b of equation 9; for one difference the paper's 1/2, which needs no solving. */
-function weights(r: readonly number[], hh: number, bh: number): readonly number[] {
+function weights(r: readonly number[], z: number, bh: number): readonly number[] {
   if (r.length <= 1) return [0.5];
   const rows = r.map((_, i) => r.map((value) => value ** i));
   const b: number[] = [];
-  let phi = Math.expm1(hh) / hh - 1;
+  let phi = Math.expm1(z) / z - 1;
   let factorial = 1;
   for (let i = 1; i <= r.length; i++) {
     factorial *= i;
     b.push((phi * factorial) / bh);
-    phi = phi / hh - 1 / (factorial * (i + 1));
+    phi = phi / z - 1 / (factorial * (i + 1));
   }
   return solve(rows, b);
 }
