@@ -1,16 +1,18 @@
 /**
- * PyTorch's CPU generator: `torch.Generator().manual_seed(seed)` with `torch.randn` and `torch.rand`, float32.
+ * PyTorch's CPU generator: `torch.Generator().manual_seed(seed)` with `torch.randn` and `torch.rand`.
  *
  * Matches torch 1.13 to 2.13: uniforms bit for bit, normals within 2e-6, since torch's own vectorised
- * logarithm, sine and cosine differ by that much between CPUs.
+ * logarithm, sine and cosine differ by that much between CPUs. In float16 it matches torch 2.13; until 2.7
+ * at least, torch drew that from coarser uniforms.
  *
- * Limitations: contiguous float32 draws only. torch draws float16 and bfloat16 in another order unless
- * the count is a multiple of 16.
+ * Limitation: contiguous draws only.
  */
 
-import { EngineError } from '../errors.ts';
+import { float16ToFloat32Array, float32ToFloat16Array } from '../tensor/float16.ts';
+import type { FloatDtype } from '../tensor/dtype.ts';
 import { Mt19937 } from './mt19937.ts';
 import type { NoiseSource } from './noise-source.ts';
+import { checkedSeed, type Seed } from './seed.ts';
 
 /** From this many numbers on torch draws in blocks of as many, and never reuses half of a pair. */
 const BLOCK = 16;
@@ -21,15 +23,14 @@ const TWO_PI_F32 = Math.fround(2 * Math.PI);
 /** See the file's header. */
 export class TorchGenerator implements NoiseSource {
   readonly #engine: Mt19937;
+  readonly #dtype: FloatDtype;
   /** Second half of the last Box-Muller pair of a small draw; draws in blocks leave it alone. */
   #spare: number | undefined;
 
-  /** `seed`: any integer, safe where it is a number; only its low 32 bits count. */
-  constructor(seed: number | bigint) {
-    if (typeof seed === 'number' && !Number.isSafeInteger(seed)) {
-      throw new EngineError('invalid-argument', `a seed must be an integer, got ${seed}`);
-    }
-    this.#engine = new Mt19937(seed);
+  /** Of `seed` only the low 32 bits count; `dtype` is what normals are drawn in, and rounded to. */
+  constructor(seed: Seed, dtype: FloatDtype = 'float32') {
+    this.#engine = new Mt19937(checkedSeed(seed));
+    this.#dtype = dtype;
   }
 
   /** `torch.rand(count)`: uniform in [0, 1). */
@@ -41,18 +42,27 @@ export class TorchGenerator implements NoiseSource {
 
   /** Standard normals: `torch.randn(count)`. */
   normal(count: number): Float32Array<ArrayBuffer> {
-    const result = count < BLOCK ? new Float32Array(count) : this.uniform(count);
+    const result = new Float32Array(count);
     if (count < BLOCK) {
       for (let i = 0; i < count; i++) result[i] = this.#single();
-      return result;
+    } else {
+      this.#fill(result);
     }
-    for (let at = 0; at + BLOCK <= count; at += BLOCK) boxMullerBlock(result, at);
-    if (count % BLOCK !== 0) {
-      // torch overwrites the last 16, finished numbers among them, from fresh uniforms.
-      result.set(this.uniform(BLOCK), count - BLOCK);
-      boxMullerBlock(result, count - BLOCK);
-    }
-    return result;
+    return this.#dtype === 'float32'
+      ? result
+      : float16ToFloat32Array(float32ToFloat16Array(result));
+  }
+
+  #fill(result: Float32Array<ArrayBuffer>): void {
+    const { length } = result;
+    const rest = length % BLOCK;
+    // In float32, and only there, torch draws uniforms for the incomplete block too, and then forgets them.
+    result.set(this.uniform(this.#dtype === 'float32' ? length : length - rest));
+    for (let at = 0; at + BLOCK <= length; at += BLOCK) boxMullerBlock(result, at);
+    if (rest === 0) return;
+    // The last 16 are overwritten, finished numbers among them, from fresh uniforms.
+    result.set(this.uniform(BLOCK), length - BLOCK);
+    boxMullerBlock(result, length - BLOCK);
   }
 
   #single(): number {

@@ -14,7 +14,7 @@ import { firstStep, mixtures, type SamplingPlan, type SamplingRequest } from './
 import { evaluate, noise, step, type Sampling } from './sampling.ts';
 import { spacedTimesteps, spacingConfig } from './timesteps.ts';
 
-/** DDPM. */
+/** DDPM, the ancestral sampler over timesteps. */
 export const ddpm = { plan };
 
 /** The variance of a step's noise: the least it can be, or the most (`log` is only another way to store it). */

@@ -23,7 +23,10 @@ const LAYERS: readonly (readonly string[])[] = [
 ];
 
 /** Imports between neighbours of one layer that are allowed: from, to. */
-const NEIGHBOURS: readonly (readonly [string, string])[] = [['graph', 'weights']];
+const NEIGHBOURS: readonly (readonly [string, string])[] = [
+  ['graph', 'weights'],
+  ['rng', 'tensor'],
+];
 
 /** One sentence for each import of `module` that the order of layers forbids. */
 export function layerViolations(module: SourceModule): string[] {

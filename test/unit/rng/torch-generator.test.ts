@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { Mt19937 } from '../../../src/rng/mt19937.ts';
 import { batchedNoise } from '../../../src/rng/noise-source.ts';
 import { TorchGenerator } from '../../../src/rng/torch-generator.ts';
+import { float16ToFloat32Array, float32ToFloat16Array } from '../../../src/tensor/float16.ts';
 import { GoldenFolder } from '../../../tools/conformance/folder.ts';
 import { rngCases } from '../../../tools/conformance/rng-cases.ts';
 import { readGolden } from '../../support/goldens.ts';
@@ -27,6 +28,7 @@ type Vectors = { vectors: Vector[]; mt19937_u32: { seed: number; u32: number[] }
 
 const vectors = JSON.parse(new TextDecoder().decode(await readGolden('torch-rng.json'))) as Vectors;
 const singles = vectors.vectors.filter(({ dtype }) => dtype === 'float32');
+const halves = vectors.vectors.filter(({ dtype }) => dtype === 'float16');
 
 const ABSOLUTE = 2e-6;
 
@@ -82,10 +84,32 @@ describe('normals', () => {
   });
 });
 
+describe('normals in float16', () => {
+  test.each(halves)('seed $seed, $n numbers', ({ seed, n, values }) => {
+    expect([...new TorchGenerator(seed, 'float16').normal(n!)]).toEqual(values);
+  });
+
+  test('are float32’s, rounded, where blocks are complete, and in draws that follow', () => {
+    const [half, single] = [new TorchGenerator(7, 'float16'), new TorchGenerator(7)];
+    for (const count of [256, 3, 64]) {
+      const expected = float16ToFloat32Array(float32ToFloat16Array(single.normal(count)));
+      expect(half.normal(count)).toEqual(expected);
+    }
+  });
+});
+
 describe('uniforms', () => {
   test.each(vectors.vectors.filter(({ call }) => call === 'torch.rand(8)'))(
     'seed $seed',
     ({ seed, values }) => expect([...new TorchGenerator(seed).uniform(8)]).toEqual(values),
+  );
+
+  test.each(vectors.vectors.filter(({ call }) => call === 'torch.randint(4,(16,))'))(
+    'are remainders where they are whole numbers: seed $seed',
+    ({ seed, values }) => {
+      const engine = new Mt19937(seed);
+      expect((values as number[]).map(() => engine.next() % 4)).toEqual(values);
+    },
   );
 
   test.each(vectors.mt19937_u32)('come from mt19937: seed $seed', ({ seed, u32 }) => {
