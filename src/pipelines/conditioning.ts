@@ -1,53 +1,177 @@
 /**
- * Prompts as the UNet reads them: hidden states of the text encoder, with and without the prompt.
+ * Prompts as the UNet reads them: text states for every step, and how the network's answers to them are mixed.
+ *
+ * With sub-prompts c_i of weights w_i, the negative prompt u and the guidance scale g, a step is guided by
+ * u + sum of w_i·g·(c_i - u): one factor for each, and what has the factor 0 is not computed. A plain prompt without
+ * guidance therefore costs half.
  */
 
-import type { ClipOutput } from '../networks/clip-text.ts';
+import { EngineError } from '../errors.ts';
 import type { DiffusionModel } from '../models/diffusion-model.ts';
+import type { ClipOutput } from '../networks/clip-text.ts';
 import type { StageRunOptions } from '../runtime/runtime.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
 import { CLIP_LENGTH } from '../text/clip-tokenizer.ts';
+import { emptyChunk, type PromptChunk } from '../text/prompt/chunks.ts';
+import { promptSchedule, type ConditioningStage } from '../text/prompt/prompt-schedule.ts';
+import { plainPrompt, readPrompt, type ReadPrompt } from '../text/prompt/read-prompt.ts';
+import { emphasized } from './emphasis.ts';
+
+/**
+ * How prompts are read. `weighted`: weights, BREAK, AND, editing and alternation as in A1111's web UI, of any length.
+ * `plain`: as diffusers does, every character is text, and what is beyond 75 tokens is cut off. A prompt of at most 75
+ * tokens in which nothing is syntax is the same in both.
+ */
+export type PromptSyntax = 'weighted' | 'plain';
 
 /** What to encode. */
 export type Prompts = {
   readonly prompt: string;
   readonly negativePrompt: string;
+  readonly syntax: PromptSyntax;
   /** Pictures of the batch, all with the same prompts. */
   readonly samples: number;
-  /** Whether the negative prompt is needed: guidance above 1. */
-  readonly isGuided: boolean;
+  /** Steps that the prompts may be edited over, at least 1. */
+  readonly steps: number;
+  /** Guidance scale; 1 and below count as 1. */
+  readonly guidanceScale: number;
   /**
-   * Layers skipped at the end of the encoder, for the prompt alone (diffusers' numbering: 0 or undefined none, 1 the last
-   * one).
+   * Layers skipped at the end of the encoder, for the prompt alone (diffusers' numbering: 0 none, 1 the last one).
    */
-  readonly clipSkip?: number | undefined;
+  readonly clipSkip: number;
 };
 
-/** Text states [batch, 77, C]: with guidance the negative prompt's for every picture, then the prompt's. */
+/** Prompts, encoded. */
+export type Conditioning = {
+  /** What each of the network's answers counts, in the order of the contexts; at least one. */
+  readonly factors: readonly number[];
+  /**
+   * The text states of a step (from 1): [factors · samples, tokens, C], for every factor one for each picture; tokens are 77
+   * for each 75 of the longest prompt.
+   */
+  readonly contextAt: (step: number) => HostTensor;
+};
+
+/** One of the texts whose answers are mixed. */
+type Branch = {
+  readonly factor: number;
+  readonly stages: readonly BranchStage[];
+  readonly clipSkip: number;
+};
+
+/** What a branch says until a step. */
+type BranchStage = { readonly until: number; readonly chunks: readonly PromptChunk[] };
+
+/** Reads and encodes prompts; every distinct chunk of 75 tokens is encoded once. */
 export async function encodePrompts(
   model: DiffusionModel,
-  { prompt, negativePrompt, samples, isGuided, clipSkip = 0 }: Prompts,
+  prompts: Prompts,
   run: StageRunOptions,
-): Promise<HostTensor> {
-  const states = [await encode(model, prompt, clipSkip, run)];
-  if (isGuided) states.unshift(await encode(model, negativePrompt, 0, run));
-  const [, tokens = 0, width = 0] = states[0]?.dims ?? [];
-  const length = tokens * width;
-  const data = new Float32Array(states.length * samples * length);
-  for (const [i, state] of states.entries()) {
-    for (let n = 0; n < samples; n++) data.set(state.data, (i * samples + n) * length);
+): Promise<Conditioning> {
+  const branches = padded(branchesOf(model, prompts), emptyChunk(model.tokenizer));
+  const states = new Map<string, HostTensor>();
+  for (const { stages, clipSkip } of branches) {
+    for (const chunk of stages.flatMap(({ chunks }) => chunks)) {
+      const key = keyOf(chunk, clipSkip);
+      if (!states.has(key)) states.set(key, await encode(model, chunk, clipSkip, run));
+    }
   }
-  return { dims: [states.length * samples, tokens, width], data };
+  return {
+    factors: branches.map(({ factor }) => factor),
+    contextAt: (step) => {
+      const rows = branches.map(({ stages, clipSkip }) => {
+        const stage = stages.find(({ until }) => step <= until) ?? stages.at(-1);
+        return (stage?.chunks ?? []).map(
+          (chunk) => states.get(keyOf(chunk, clipSkip)) as HostTensor,
+        );
+      });
+      return joined(rows, prompts.samples);
+    },
+  };
+}
+
+function keyOf({ ids, weights }: PromptChunk, clipSkip: number): string {
+  return JSON.stringify([ids, weights, clipSkip]);
+}
+
+function branchesOf(model: DiffusionModel, prompts: Prompts): Branch[] {
+  const { prompt, negativePrompt, syntax, steps, clipSkip } = prompts;
+  const isPlain = syntax === 'plain';
+  const positive = isPlain ? plainPrompt(prompt, steps) : readPrompt(prompt, { steps });
+  const negative = isPlain
+    ? plainPrompt(negativePrompt, steps)
+    : readPrompt(negativePrompt, { steps, composes: false });
+  for (const read of [positive, negative]) refuseLoras(read);
+
+  const schedule = (read: ReadPrompt): ConditioningStage[] =>
+    promptSchedule(read, model.tokenizer, isPlain ? { commaBacktrack: 0 } : {});
+  const stagesOf = (stages: readonly ConditioningStage[], sub: number): BranchStage[] =>
+    stages.map(({ until, subPrompts }) => {
+      const chunks = subPrompts[sub]?.chunks ?? [];
+      return { until, chunks: isPlain ? chunks.slice(0, 1) : chunks };
+    });
+  const guidance = Math.max(1, prompts.guidanceScale);
+  const total = positive.subPrompts.reduce((sum, { weight }) => sum + weight, 0);
+  const stages = schedule(positive);
+  const branches: Branch[] = [
+    { factor: 1 - guidance * total, stages: stagesOf(schedule(negative), 0), clipSkip: 0 },
+    ...positive.subPrompts.map(({ weight }, i) => ({
+      factor: guidance * weight,
+      stages: stagesOf(stages, i),
+      clipSkip,
+    })),
+  ];
+  return branches.filter(({ factor }) => factor !== 0);
+}
+
+/** All of the same length: shorter texts go on saying nothing. */
+function padded(branches: readonly Branch[], filler: PromptChunk): Branch[] {
+  const lengths = branches.flatMap(({ stages }) => stages.map(({ chunks }) => chunks.length));
+  const count = Math.max(...lengths);
+  return branches.map((branch) => ({
+    ...branch,
+    stages: branch.stages.map(({ until, chunks }) => ({
+      until,
+      chunks: [...chunks, ...Array<PromptChunk>(count - chunks.length).fill(filler)],
+    })),
+  }));
+}
+
+function refuseLoras({ loras: [lora] }: ReadPrompt): void {
+  if (lora === undefined) return;
+  const { name, start, end } = lora;
+  throw new EngineError(
+    'invalid-argument',
+    `the prompt asks at position ${start} for the LoRA ${name}, and none of that name is loaded`,
+    { detail: { name, start, end } },
+  );
 }
 
 async function encode(
   model: DiffusionModel,
-  text: string,
+  { ids, weights }: PromptChunk,
   clipSkip: number,
   run: StageRunOptions,
 ): Promise<HostTensor> {
   const output: ClipOutput = { kind: 'hidden', name: 'state', layer: -1 - clipSkip, normed: true };
-  const ids = model.tokenizer.encode(text);
   const outputs = await model.textEncoder.encode(ids, CLIP_LENGTH, [output], run);
-  return outputs['state'] as HostTensor;
+  return emphasized(outputs['state'] as HostTensor, weights);
+}
+
+/** Rows of states [1, 77, C], each row joined along the tokens and repeated `samples` times along the batch. */
+function joined(rows: readonly (readonly HostTensor[])[], samples: number): HostTensor {
+  const [first = []] = rows;
+  const [, tokens = 0, width = 0] = first[0]?.dims ?? [];
+  const length = tokens * width;
+  const data = new Float32Array(rows.length * samples * first.length * length);
+  let at = 0;
+  for (const states of rows) {
+    for (let n = 0; n < samples; n++) {
+      for (const state of states) {
+        data.set(state.data, at);
+        at += length;
+      }
+    }
+  }
+  return { dims: [rows.length * samples, first.length * tokens, width], data };
 }

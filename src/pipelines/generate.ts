@@ -20,7 +20,7 @@ import { samplerOf } from '../samplers/registry.ts';
 import type { SamplingRequest } from '../samplers/sampler.ts';
 import { schedulerConfig } from '../samplers/scheduler-config.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
-import { encodePrompts } from './conditioning.ts';
+import { encodePrompts, type PromptSyntax } from './conditioning.ts';
 import { GpuLatents } from '../runtime/latents/gpu-latents.ts';
 import { HostLatents } from '../runtime/latents/host-latents.ts';
 import { latentCount, type LatentDims, type Latents } from '../runtime/latents/latents.ts';
@@ -30,6 +30,8 @@ import { ProgressTeller, type ProgressListener } from './progress.ts';
 /** What to draw. */
 export type GenerateRequest = {
   readonly prompt: string;
+  /** How both prompts are read; default `weighted`. */
+  readonly promptSyntax?: PromptSyntax;
   /** Default empty. */
   readonly negativePrompt?: string;
   /** Size in pixels, multiples of the autoencoder's scale; with a picture, the picture's. */
@@ -39,7 +41,7 @@ export type GenerateRequest = {
   readonly samples?: number;
   /** Denoising steps. */
   readonly steps: number;
-  /** Guidance scale; 1 and below run without the negative prompt, in half the time. */
+  /** Guidance scale; 1 and below run a plain prompt without the negative one, in half the time. */
   readonly guidanceScale: number;
   /**
    * Seed of a torch CPU generator, of which the low 32 bits count. One seed draws the whole batch in one go, as diffusers
@@ -112,7 +114,6 @@ async function draw(
   const { scale } = model.vae;
   const source = noiseSource(request);
   const isDistilled = model.unet.config.guidanceWidth !== undefined;
-  const isGuided = guidanceScale > 1 && !isDistilled;
   const strength = picture === undefined ? undefined : (request.strength ?? 0.8);
   const file = request.schedulerConfig ?? model.schedulerConfig;
   const config = schedulerConfig(file, { isXl: false });
@@ -125,10 +126,17 @@ async function draw(
   const run = { signal, onProgress: tell.loading };
 
   tell.encoding();
-  const { prompt, clipSkip } = request;
-  const context = await encodePrompts(
+  const { factors, contextAt } = await encodePrompts(
     model,
-    { prompt, negativePrompt, samples, isGuided, clipSkip },
+    {
+      prompt: request.prompt,
+      negativePrompt,
+      syntax: request.promptSyntax ?? 'weighted',
+      samples,
+      steps: Math.max(1, plan.steps),
+      guidanceScale: isDistilled ? 1 : guidanceScale,
+      clipSkip: request.clipSkip ?? 0,
+    },
     run,
   );
   const dims: LatentDims = [
@@ -140,7 +148,8 @@ async function draw(
   const start = picture && (await encodePicture(model.vae, picture, { samples, source, run }));
 
   const latents = await denoise(model, dims, async (spaces) => {
-    const copies = isGuided ? 2 : 1;
+    const copies = factors.length;
+    let stepsDone = 0;
     const noise = await spaces.fill(source.normal(latentCount(dims)));
     const given = start && (await spaces.fill(start.data));
     tell.denoising(0, 0);
@@ -153,19 +162,21 @@ async function draw(
       evaluate: async ({ input, timestep }) => {
         const sample = await spaces.latents.input(input, copies);
         try {
+          const context = contextAt(stepsDone + 1);
           const inputs = { sample: sample.value, timesteps: [timestep], context };
           const predicted = await model.unet.predict(
             isDistilled
-              ? { ...inputs, timestepCond: guidance(model, guidanceScale, samples) }
+              ? { ...inputs, timestepCond: guidance(model, guidanceScale, copies * samples) }
               : inputs,
             { keepOnDevice: ['out_sample'], ...run },
           );
-          return mix(spaces.latents, predicted, isGuided ? guidanceScale : undefined);
+          return mix(spaces.latents, predicted, factors);
         } finally {
           sample.release();
         }
       },
       onStep: async ({ done, evaluated, original }) => {
+        stepsDone = done;
         await spaces.latents.settle();
         const seen = previews === true ? await spaces.latents.read(original) : undefined;
         tell.denoising(done, evaluated, seen && previewPictures(seen, model.preview));
@@ -207,14 +218,13 @@ async function denoise(
     : within(new HostLatents(dims));
 }
 
-/** What the network said, guidance multiplied out: (1 - g) * without + g * with. */
+/** What the network said, each part counting as guidance and composition have it. */
 function mix<Buffer>(
   latents: Latents<Buffer>,
   predicted: RunTensor,
-  scale: number | undefined,
+  factors: readonly number[],
 ): { output: { buffer: Buffer; coefficient: number }[]; release: () => void } {
-  const { value, release } = latents.output(predicted, scale === undefined ? 1 : 2);
-  const factors = scale === undefined ? [1] : [1 - scale, scale];
+  const { value, release } = latents.output(predicted, factors.length);
   const output = value.map((buffer, i) => ({ buffer, coefficient: factors[i] as number }));
   return { output, release };
 }
