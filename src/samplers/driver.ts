@@ -213,7 +213,8 @@ class Driver<Buffer> {
     const { store } = this.#options;
     const buffer = store.acquire();
     try {
-      await store.combine(buffer, terms);
+      if (terms.length === 0) await store.write(buffer, new Float32Array(store.length));
+      else await store.combine(buffer, terms);
       return buffer;
     } catch (error) {
       store.release(buffer);

@@ -9,12 +9,10 @@
 
 import { ConfigReader, type JsonConfig } from '../util/config-reader.ts';
 import { sum, type Combination } from './algebra.ts';
-import { alphasCumprod, noiseTableConfig } from './noise-table.ts';
-import { predict, predictionType } from './prediction.ts';
-import { firstStep, mixtures, type SamplingPlan, type SamplingRequest } from './sampler.ts';
-import { evaluate, noise, step, type Sampling } from './sampling.ts';
-import { levelOfSigma, SigmaTable } from './sigmas.ts';
-import { spacedTimesteps, spacingConfig } from './timesteps.ts';
+import { predictionType } from './prediction.ts';
+import type { SamplingPlan, SamplingRequest } from './sampler.ts';
+import { noise, step, type Sampling } from './sampling.ts';
+import { denoise, sigmaPlan, sigmaSchedule } from './sigma-schedule.ts';
 
 /** Euler ancestral. */
 export const eulerAncestral = { plan };
@@ -22,37 +20,28 @@ export const eulerAncestral = { plan };
 function plan(config: JsonConfig, request: SamplingRequest): SamplingPlan {
   const json = new ConfigReader('EulerAncestralDiscreteScheduler', config);
   const type = predictionType(json);
-  const spacing = spacingConfig(json, 'linspace');
-  const timesteps = spacedTimesteps('sigma', spacing, request.steps);
-  const table = new SigmaTable(alphasCumprod(noiseTableConfig(json)));
-  const sigmas = [...timesteps.map((t) => table.at(t)), 0];
-  const begin = firstStep(request);
+  const schedule = sigmaSchedule(json, request, { hasRamps: false });
+  const { timesteps, sigmas, begin } = schedule;
 
   function* sample(start: Combination): Sampling {
-    let x = start; // x0 + sigma·eps
+    let x = start;
     for (let i = begin; i < timesteps.length; i++) {
       const [sigma, sigmaNext] = [sigmas[i]!, sigmas[i + 1]!];
-      const up = Math.sqrt((sigmaNext ** 2 * (sigma ** 2 - sigmaNext ** 2)) / sigma ** 2);
-      const down = Math.sqrt(sigmaNext ** 2 - up ** 2);
+      const { up, down } = ancestral(sigma, sigmaNext);
 
-      const level = levelOfSigma(sigma);
-      const input = x.times(level.a);
-      const output = yield* evaluate(input, timesteps[i]!);
-      const { original, noise: d } = predict(type, input, output, level); // d = (x - original) / sigma
+      const at = { sigma, timestep: timesteps[i]! };
+      const { original, noise: d } = yield* denoise(type, x, at);
       const next = sum([1, x], [down - sigma, d], [1, yield* noise(up)]);
       [x] = yield* step([next], original);
     }
     return x;
   }
 
-  const sigmaMax = sigmas[0]!;
-  return {
-    timesteps: timesteps.slice(begin),
-    sigmas: sigmas.slice(begin),
-    ...mixtures(request, begin, {
-      initial: spacing.spacing === 'leading' ? Math.hypot(sigmaMax, 1) : sigmaMax,
-      at: (i) => ({ picture: 1, noise: sigmas[i]! }),
-    }),
-    sample,
-  };
+  return sigmaPlan(request, schedule, { evaluated: timesteps.slice(begin), sample });
+}
+
+/** How a step to a sigma is split: deterministically `down` to below it, and back `up` with fresh noise. */
+export function ancestral(sigma: number, sigmaNext: number): { up: number; down: number } {
+  const up = Math.sqrt((sigmaNext ** 2 * (sigma ** 2 - sigmaNext ** 2)) / sigma ** 2);
+  return { up, down: Math.sqrt(sigmaNext ** 2 - up ** 2) };
 }

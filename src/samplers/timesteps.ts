@@ -47,12 +47,7 @@ export function spacedTimesteps(
   steps: number,
 ): number[] {
   const extra = family === 'multistep' ? 1 : 0; // the point that is left out
-  if (!Number.isInteger(steps) || steps < 1 || steps > T - extra) {
-    throw new EngineError(
-      'invalid-argument',
-      `The number of steps must be a whole number from 1 to ${T - extra}, got ${steps}.`,
-    );
-  }
+  checkSteps(steps, T - extra);
   const indices = Array.from({ length: steps }, (_, i) => i);
   switch (spacing) {
     case 'leading': {
@@ -72,6 +67,15 @@ export function spacedTimesteps(
       return indices.map((i) => roundHalfToEven(T + i * stride) - 1);
     }
   }
+}
+
+/** Throws EngineError `invalid-argument` unless `steps` is a whole number from 1 to `most`. */
+export function checkSteps(steps: number, most: number): void {
+  if (Number.isInteger(steps) && steps >= 1 && steps <= most) return;
+  throw new EngineError(
+    'invalid-argument',
+    `The number of steps must be a whole number from 1 to ${most}, got ${steps}.`,
+  );
 }
 
 /** `count` numbers from `start` to `end`, both included; `start` alone when that is all there is room for. */

@@ -18,6 +18,8 @@ export type Outcome = {
   readonly final: Numbers;
   readonly evaluated: readonly number[];
   readonly draws: number;
+  /** Evaluations done at the end of each step. */
+  readonly evaluatedBy: readonly number[];
   /** The sample after each step. */
   readonly samples: readonly Numbers[];
   /** The picture seen in each step. */
@@ -51,6 +53,7 @@ export async function run(
   const store = new CpuStore(options.noise.length);
   const source = new CountedNoise(options.seed ?? 0);
   const evaluated: number[] = [];
+  const evaluatedBy: number[] = [];
   const samples: Numbers[] = [];
   const originals: Numbers[] = [];
   const input = new Float32Array(store.length);
@@ -69,11 +72,13 @@ export async function run(
       store.combine(original, step.original);
       originals.push(original);
       samples.push(step.sample.slice());
+      evaluatedBy.push(step.evaluated);
       if (samples.length !== step.done) throw new Error('steps are not counted');
+      if (step.evaluated !== evaluated.length) throw new Error('evaluations are not counted');
       await options.onStep?.(step);
     },
   });
-  return { final, evaluated, draws: source.draws, samples, originals, store };
+  return { final, evaluated, evaluatedBy, draws: source.draws, samples, originals, store };
 }
 
 /** Standard normals. */
