@@ -88,6 +88,7 @@ async function answer(
       guidanceScale: request.guidance_scale,
       seed: Array.from({ length: request.samples }, (_, i) => seedOfPicture(seed, i)),
       scheduler: request.scheduler,
+      wishes: { karrasSigmas: request.use_karras_sigmas, algorithm: request.algorithm_type },
       // The API counts from 1, the last layer; diffusers from 0.
       clipSkip: request.clip_skip - 1,
       ...(given === undefined ? {} : { picture: signedPlanes(resize(given, size)) }),

@@ -10,20 +10,23 @@ import type { DiffusionModel } from '../models/diffusion-model.ts';
 import { previewPictures } from '../models/preview.ts';
 import type { JsonConfig } from '../networks/config.ts';
 import { guidanceEmbedding } from '../networks/sinusoid.ts';
-import { batchedNoise, type NoiseSource } from '../rng/noise-source.ts';
-import { TorchGenerator } from '../rng/torch-generator.ts';
 import type { RunTensor } from '../runtime/backend.ts';
 import type { StageRunOptions } from '../runtime/runtime.ts';
 import { WebGpuBackend } from '../runtime/webgpu-backend.ts';
 import { runSampling } from '../samplers/driver.ts';
 import { samplerOf } from '../samplers/registry.ts';
 import type { SamplingRequest } from '../samplers/sampler.ts';
-import { schedulerConfig } from '../samplers/scheduler-config.ts';
+import {
+  schedulerConfig,
+  wishedOverrides,
+  type SchedulerWishes,
+} from '../samplers/scheduler-config.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
 import { encodePrompts, type PromptSyntax } from './conditioning.ts';
 import { GpuLatents } from '../runtime/latents/gpu-latents.ts';
 import { HostLatents } from '../runtime/latents/host-latents.ts';
-import { latentCount, type LatentDims, type Latents } from '../runtime/latents/latents.ts';
+import type { LatentDims, Latents } from '../runtime/latents/latents.ts';
+import { runNoise, type NoiseOptions, type Seeds } from './noise.ts';
 import { encodePicture } from './picture-latents.ts';
 import { ProgressTeller, type ProgressListener } from './progress.ts';
 
@@ -43,15 +46,18 @@ export type GenerateRequest = {
   readonly steps: number;
   /** Guidance scale; 1 and below run a plain prompt without the negative one, in half the time. */
   readonly guidanceScale: number;
-  /**
-   * Seed of a torch CPU generator, of which the low 32 bits count. One seed draws the whole batch in one go, as diffusers
-   * does; a list, one for each picture, gives every picture the noise it would get alone.
-   */
-  readonly seed: number | readonly number[];
+  /** Of torch's CPU generator the low 32 bits count. */
+  readonly seed: Seeds;
+  /** Where random numbers come from; default torch's CPU generator, float32. */
+  readonly noise?: NoiseOptions;
   /** diffusers' class name, such as `DDIMScheduler`. */
   readonly scheduler: string;
   /** A scheduler_config.json to use in place of the model's own. */
   readonly schedulerConfig?: JsonConfig;
+  /** What the sampler is to do where it can; default what its config says. */
+  readonly wishes?: SchedulerWishes;
+  /** See {@link SamplingRequest.eta}; default 0. */
+  readonly eta?: number;
   /** See {@link SamplingRequest.asUpstream}; default false. */
   readonly asUpstream?: SamplingRequest['asUpstream'];
   /** Encoder layers skipped for the prompt, in diffusers' numbering; default 0. */
@@ -112,14 +118,17 @@ async function draw(
     negativePrompt = '',
   } = request;
   const { scale } = model.vae;
-  const source = noiseSource(request);
+  const random = runNoise(request.seed, samples, request.noise);
+  const { source } = random;
   const isDistilled = model.unet.config.guidanceWidth !== undefined;
   const strength = picture === undefined ? undefined : (request.strength ?? 0.8);
   const file = request.schedulerConfig ?? model.schedulerConfig;
-  const config = schedulerConfig(file, { isXl: false });
+  const overrides = wishedOverrides(request.wishes ?? {});
+  const config = schedulerConfig(file, { isXl: false, overrides });
   const plan = samplerOf(request.scheduler).plan(config, {
     steps,
     strength,
+    eta: request.eta,
     asUpstream: request.asUpstream,
   });
   const tell = new ProgressTeller(plan, onProgress);
@@ -150,7 +159,7 @@ async function draw(
   const latents = await denoise(model, dims, async (spaces) => {
     const copies = factors.length;
     let stepsDone = 0;
-    const noise = await spaces.fill(source.normal(latentCount(dims)));
+    const noise = await spaces.fill(random.first(dims));
     const given = start && (await spaces.fill(start.data));
     tell.denoising(0, 0);
     return runSampling(plan, {
@@ -227,17 +236,6 @@ function mix<Buffer>(
   const { value, release } = latents.output(predicted, factors.length);
   const output = value.map((buffer, i) => ({ buffer, coefficient: factors[i] as number }));
   return { output, release };
-}
-
-function noiseSource({ seed, samples = 1 }: GenerateRequest): NoiseSource {
-  if (typeof seed === 'number') return new TorchGenerator(seed);
-  if (seed.length !== samples) {
-    throw new EngineError(
-      'invalid-argument',
-      `seed must be one number or ${samples}, got ${seed.length}`,
-    );
-  }
-  return batchedNoise(seed.map((each) => new TorchGenerator(each)));
 }
 
 function guidance(model: DiffusionModel, scale: number, samples: number): HostTensor {

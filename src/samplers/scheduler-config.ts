@@ -6,6 +6,7 @@
  */
 
 import { ConfigReader, type JsonConfig } from '../util/config-reader.ts';
+import type { DpmAlgorithm } from './dpm-solver.ts';
 
 /** What is known besides the file. */
 export type SchedulerConfigOptions = {
@@ -22,6 +23,25 @@ export function schedulerConfig(
 ): JsonConfig {
   const forced = isXl ? {} : { steps_offset: 1, clip_sample: false };
   return { ...file, ...forced, ...overrides };
+}
+
+/** What a request may ask of any sampler; one that cannot do it does as if nothing had been asked. */
+export type SchedulerWishes = {
+  /** Whether sigmas are spread as by Karras et al. (2022); default what the file says. */
+  readonly karrasSigmas?: boolean | undefined;
+  /** Of DPM-Solvers: `dpmsolver++`, `sde-dpmsolver++` and such; default what the file says. */
+  readonly algorithm?: DpmAlgorithm | undefined;
+};
+
+/** Wishes as fields of a scheduler_config.json, for {@link SchedulerConfigOptions.overrides}. */
+export function wishedOverrides({ karrasSigmas, algorithm }: SchedulerWishes): JsonConfig {
+  // There is one way to spread sigmas at a time.
+  const others = { use_exponential_sigmas: false, use_beta_sigmas: false };
+  return {
+    ...(karrasSigmas === undefined ? {} : { use_karras_sigmas: karrasSigmas }),
+    ...(karrasSigmas === true ? others : {}),
+    ...(algorithm === undefined ? {} : { algorithm_type: algorithm }),
+  };
 }
 
 /**

@@ -8,7 +8,7 @@ import { PARAMETERS_KEYWORD } from '../../../src/image/parameters.ts';
 import { decodePng } from '../../../src/image/png-decoder.ts';
 import { readPngText } from '../../../src/image/png.ts';
 import { DiffusionModel } from '../../../src/models/diffusion-model.ts';
-import { generate } from '../../../src/pipelines/generate.ts';
+import { generate, type GenerateRequest } from '../../../src/pipelines/generate.ts';
 import type { Runtime } from '../../../src/runtime/runtime.ts';
 import { startRuntime } from '../../../src/runtime/start.ts';
 import { modelFolder } from '../../../tools/conformance/pipelines-cases.ts';
@@ -55,6 +55,7 @@ const body = {
   guidance_scale: 4,
   seed: '0',
   scheduler: 'UniPCMultistepScheduler',
+  use_karras_sigmas: 'no',
   safety_checker: 'no',
 };
 
@@ -80,6 +81,27 @@ describe('a body of text2img', () => {
     const text = (await readPngText(png))[PARAMETERS_KEYWORD];
     expect(text).toContain('a flat cat face on a blue background');
     expect(text).toContain('Seed: 0');
+  });
+
+  test.each([
+    [{}, { karrasSigmas: true, algorithm: 'dpmsolver++' }],
+    [
+      { use_karras_sigmas: 'no', algorithm_type: 'dpmsolver+++' },
+      { karrasSigmas: false, algorithm: 'sde-dpmsolver++' },
+    ],
+  ])('asks the sampler what %j says', async (fields, wishes) => {
+    const asked: GenerateRequest[] = [];
+    const { models, ...rest } = options();
+    const generated = (request: GenerateRequest): Promise<never> => {
+      asked.push(request);
+      return Promise.reject(new Error('enough'));
+    };
+    const { use_karras_sigmas: _, ...plain } = body;
+    await draw(
+      { ...plain, ...fields },
+      { ...rest, models: [{ ...models[0], generate: generated }] },
+    );
+    expect(asked[0]?.wishes).toEqual(wishes);
   });
 
   test('at another size is drawn at the native size and enlarged, and the tip says so', async () => {
