@@ -2,7 +2,8 @@
  * The cases of `pipelines.json` (whole runs on the tiny checkpoints) and of `embedded.json` (on the embedded model).
  */
 
-import { DiffusionModel, type ModelFolder } from '../../src/models/diffusion-model.ts';
+import { DiffusionModel } from '../../src/models/diffusion-model.ts';
+import type { ModelFolder } from '../../src/models/folder-parts.ts';
 import type { JsonConfig } from '../../src/networks/config.ts';
 import { generate, type GenerateRequest } from '../../src/pipelines/generate.ts';
 import {
@@ -11,6 +12,7 @@ import {
   toChannelsLast,
   type HostTensor,
 } from '../../src/tensor/host-tensor.ts';
+import type { Runtime } from '../../src/runtime/runtime.ts';
 import { bufferSource } from '../../src/weights/byte-source.ts';
 import { openGolden, type GoldenFile } from '../goldens/golden-file.ts';
 import type { Comparison, ConformanceCase, Setting } from './case.ts';
@@ -31,6 +33,7 @@ type GoldenRun = {
   readonly width?: number;
   readonly height?: number;
   readonly strength?: number;
+  readonly use_karras_sigmas?: 'yes' | 'no';
 };
 
 type Runs = { runs: GoldenRun[] };
@@ -62,14 +65,17 @@ export async function pipelinesCases(
   setting: Setting,
 ): Promise<ConformanceCase[]> {
   const golden = await openGolden<Runs>(folder.read, 'pipelines');
-  const open = remembered((runtime) =>
-    DiffusionModel.open(runtime, modelFolder('tiny-sd15', folder.read, 'tiny-sd15/')),
-  );
+  const opening = (name: string): ((runtime: Runtime) => Promise<DiffusionModel>) =>
+    remembered((runtime) =>
+      DiffusionModel.open(runtime, modelFolder(name, folder.read, `${name}/`)),
+    );
+  const [openSd, openXl] = [opening('tiny-sd15'), opening('tiny-sdxl')];
   return golden.json.runs.map((run) => ({
     name: `pipelines/${run.name}`,
     tolerance: latentTolerance(setting),
     run: async (runtime) => {
-      const model = await open(runtime);
+      const isXl = run.pipeline === 'StableDiffusionXLPipeline';
+      const model = await (isXl ? openXl : openSd)(runtime);
       const request = pipelineRequest(golden, run);
       const { images, latents } = await generate(model, {
         ...request,
@@ -142,12 +148,17 @@ function basicRequest(run: GoldenRun): GenerateRequest {
     guidanceScale: run.guidance_scale,
     seed: run.seed,
     scheduler: run.scheduler,
+    wishes: { karrasSigmas: run.use_karras_sigmas === 'yes' },
+    // IPNDM ran by timesteps of its own.
+    asUpstream: true,
   };
 }
 
 function pipelineRequest(golden: GoldenFile<Runs>, run: GoldenRun): GenerateRequest {
   const request = basicRequest(run);
   switch (run.pipeline) {
+    case 'StableDiffusionXLPipeline':
+      return request;
     case 'StableDiffusionPipeline':
       return run.name.endsWith('clip_skip_1') ? { ...request, clipSkip: 1 } : request;
     case 'StableDiffusionImg2ImgPipeline': {
