@@ -70,6 +70,9 @@ export function solverOrder(json: ConfigReader): 1 | 2 | 3 {
 /** The part of a scheduler_config.json that is about the solver; words of sibling classes stand for the default. */
 export function dpmConfig(json: ConfigReader): DpmConfig {
   json.only('use_flow_sigmas', false, null);
+  json.only('lambda_min_clipped', null, '-inf', -Infinity);
+  // A fixed variance is DDPM's business; a learned one would be half of the output.
+  if (String(json.config['variance_type']).startsWith('learned')) json.only('variance_type', null);
   const { solver_type: type, algorithm_type: algorithm } = json.config;
   return {
     order: solverOrder(json),

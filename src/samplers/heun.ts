@@ -5,18 +5,19 @@
  * Matches diffusers' HeunDiscreteScheduler. Limitation: no `exp` beta schedule.
  */
 
-import { ConfigReader, type JsonConfig } from '../util/config-reader.ts';
+import type { JsonConfig } from '../util/config-reader.ts';
 import { sum, type Combination } from './algebra.ts';
 import { predictionType } from './prediction.ts';
 import type { SamplingPlan, SamplingRequest } from './sampler.ts';
 import { step, type Sampling } from './sampling.ts';
+import { readerWithout } from './scheduler-config.ts';
 import { denoise, LATENT_BETAS, sigmaPlan, sigmaSchedule } from './sigma-schedule.ts';
 
 /** Heun: two evaluations a step, the last one but one. */
 export const heun = { plan };
 
 function plan(config: JsonConfig, request: SamplingRequest): SamplingPlan {
-  const json = new ConfigReader('HeunDiscreteScheduler', config);
+  const json = readerWithout('HeunDiscreteScheduler', config, 'rescale_betas_zero_snr');
   const type = predictionType(json);
   const schedule = sigmaSchedule(json, request, { betas: LATENT_BETAS });
   const { timesteps, sigmas, begin } = schedule;

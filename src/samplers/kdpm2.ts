@@ -6,25 +6,28 @@
  * Matches diffusers' KDPM2DiscreteScheduler and KDPM2AncestralDiscreteScheduler.
  */
 
-import { ConfigReader } from '../util/config-reader.ts';
+import type { ConfigReader, JsonConfig } from '../util/config-reader.ts';
 import { sum, type Combination } from './algebra.ts';
 import { ancestral } from './euler-ancestral.ts';
 import { predictionType } from './prediction.ts';
 import type { Sampler, SamplingPlan, SamplingRequest } from './sampler.ts';
 import { noise, step, type Sampling } from './sampling.ts';
+import { readerWithout } from './scheduler-config.ts';
 import { denoise, LATENT_BETAS, sigmaPlan, sigmaSchedule } from './sigma-schedule.ts';
 
 /** KDPM2: two evaluations a step, the last one but one. */
 export const kdpm2: Sampler = {
-  plan: (config, request) =>
-    plan(new ConfigReader('KDPM2DiscreteScheduler', config), request, false),
+  plan: (config, request) => plan(reader('KDPM2DiscreteScheduler', config), request, false),
 };
 
 /** KDPM2 with fresh noise in every step. */
 export const kdpm2Ancestral: Sampler = {
-  plan: (config, request) =>
-    plan(new ConfigReader('KDPM2AncestralDiscreteScheduler', config), request, true),
+  plan: (config, request) => plan(reader('KDPM2AncestralDiscreteScheduler', config), request, true),
 };
+
+function reader(what: string, config: JsonConfig): ConfigReader {
+  return readerWithout(what, config, 'rescale_betas_zero_snr');
+}
 
 function plan(json: ConfigReader, request: SamplingRequest, isAncestral: boolean): SamplingPlan {
   const type = predictionType(json);

@@ -7,11 +7,12 @@
  * if those that are missing were 0; that is only done `asUpstream`.
  */
 
-import { ConfigReader, type JsonConfig } from '../util/config-reader.ts';
+import type { JsonConfig } from '../util/config-reader.ts';
 import { sum, type Combination } from './algebra.ts';
 import { predictionType } from './prediction.ts';
 import type { SamplingPlan, SamplingRequest } from './sampler.ts';
 import { step, type Sampling } from './sampling.ts';
+import { readerWithout } from './scheduler-config.ts';
 import { denoise, sigmaPlan, sigmaSchedule } from './sigma-schedule.ts';
 
 /** LMS, of order 4. */
@@ -20,7 +21,7 @@ export const lms = { plan };
 const ORDER = 4;
 
 function plan(config: JsonConfig, request: SamplingRequest): SamplingPlan {
-  const json = new ConfigReader('LMSDiscreteScheduler', config);
+  const json = readerWithout('LMSDiscreteScheduler', config, 'rescale_betas_zero_snr');
   const type = predictionType(json);
   const schedule = sigmaSchedule(json, request);
   const { timesteps, sigmas, begin } = schedule;

@@ -11,11 +11,16 @@ import type { Runtime } from '../../src/runtime/runtime.ts';
 export type Comparison = {
   readonly computed: HostTensor;
   readonly expected: HostTensor;
-  /** `relative` (default): L2 of the difference over L2 of the expected. `mean`: mean absolute difference. */
-  readonly measure?: 'relative' | 'mean';
+  /**
+   * `relative` (default): L2 of the difference over L2 of the expected. `mean`: mean absolute difference. `each`: the
+   * largest difference of a number, over the number where that is larger than 1.
+   */
+  readonly measure?: Measure;
   /** Default: the case's. */
   readonly tolerance?: number;
 };
+
+type Measure = 'relative' | 'mean' | 'each';
 
 /** One line of a run. */
 export type ConformanceCase = {
@@ -59,6 +64,22 @@ function meanError({ computed, expected }: Comparison): number {
   return total / expected.data.length;
 }
 
+/** Largest difference, over the expected number where that is larger than 1; NaN when dimensions differ. */
+function eachError({ computed, expected }: Comparison): number {
+  if (computed.dims.join() !== expected.dims.join()) return NaN;
+  const errors = Array.from(
+    expected.data,
+    (value, i) => Math.abs(value - (computed.data[i] as number)) / Math.max(1, Math.abs(value)),
+  );
+  return Math.max(0, ...errors);
+}
+
+const MEASURES: Record<Measure, (comparison: Comparison) => number> = {
+  relative: relativeError,
+  mean: meanError,
+  each: eachError,
+};
+
 /** Whether a run was refused before it started, for what it would need. */
 function isTooLarge({ code, detail }: EngineError): boolean {
   return code === 'unsupported' && (detail['reason'] === 'memory' || detail['reason'] === 'buffer');
@@ -70,7 +91,7 @@ export async function runCase(testCase: ConformanceCase, runtime: Runtime): Prom
     const comparisons = await testCase.run(runtime);
     if (comparisons.length === 0) return { status: 'failed', message: 'nothing was compared' };
     const measured = comparisons.map((each) => ({
-      error: each.measure === 'mean' ? meanError(each) : relativeError(each),
+      error: MEASURES[each.measure ?? 'relative'](each),
       tolerance: each.tolerance ?? testCase.tolerance ?? 0,
     }));
     // The one that is worst for its tolerance; NaN is worse than anything.

@@ -80,11 +80,12 @@ async function compare(file: GoldenFile<{ runs: Run[] }>, run: Run): Promise<Com
     computed: hostTensor(computed, [computed.length]),
     expected: hostTensor(expected, [expected.length]),
   });
+  const each = (comparison: Comparison): Comparison => ({ ...comparison, measure: 'each' });
   const { timesteps, sigmas = [] } = plan;
   return [
     ...golden('final').map(({ data }) => compared(final, data)),
-    ...golden('timesteps').map(({ data }) => compared(timesteps, data)),
-    ...golden('sigmas').map(({ data }) => compared(sigmas, sigmasOfSteps(data, run, plan))),
+    ...golden('timesteps').map(({ data }) => each(compared(timesteps, data))),
+    ...golden('sigmas').map(({ data }) => each(compared(sigmas, sigmasOfSteps(data, run, plan)))),
     ...golden('first').flatMap(({ data }) => first.map((sample) => compared(sample, data))),
     // The file has a mean for each evaluation, also for those within a step.
     ...golden('trace').map(({ data }) =>
