@@ -4,15 +4,33 @@
  * The library itself is not built here; see `tools/build.ts`.
  */
 
-import { defineConfig } from 'vite';
+import { defineConfig, type Plugin } from 'vite';
+import { contentSecurityPolicy } from './tools/content-security-policy.ts';
 import { isolationHeaders } from './tools/isolation-headers.ts';
 
+/** The policy is for what is built: Vite's own scripts in development would not be allowed by it. */
+const policy: Plugin = {
+  name: 'content-security-policy',
+  apply: 'build',
+  transformIndexHtml: () => [
+    {
+      tag: 'meta',
+      attrs: { 'http-equiv': 'Content-Security-Policy', content: contentSecurityPolicy },
+      injectTo: 'head-prepend',
+    },
+  ],
+};
+
 export default defineConfig({
+  // Relative addresses: the built page works in any folder of any server.
+  base: './',
+  plugins: [policy],
   build: { outDir: 'dist/demo', target: 'es2023' },
   worker: { format: 'es' },
   // Bundling it ahead of time would separate its script from the .wasm file that it looks for
   // beside itself.
   optimizeDeps: { exclude: ['onnxruntime-web'] },
   server: { headers: isolationHeaders },
-  preview: { headers: isolationHeaders },
+  // Workers take their policy from a header alone.
+  preview: { headers: { ...isolationHeaders, 'Content-Security-Policy': contentSecurityPolicy } },
 });

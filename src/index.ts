@@ -11,6 +11,7 @@ export type {
   RequestCallOptions,
 } from './api/client.ts';
 export type { ErrorBody, SuccessBody } from './api/response.ts';
+export { SCHEDULER_LABELS } from './api/schema/scheduler-names.ts';
 export { parseManifest, shippedManifest } from './models/manifest.ts';
 export type { Manifest, ModelEntry } from './models/manifest.ts';
 export type { PreviewPicture } from './models/preview.ts';

@@ -11,6 +11,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findChromium } from './find-chromium.mjs';
+import { installDependencies } from './install-dependencies.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const reportPath = join(root, '.cache', 'verify.json');
@@ -33,7 +34,7 @@ if (!prepare()) {
  */
 function prepare() {
   try {
-    installDependencies();
+    installDependencies(console.log);
     let chromium = findChromium();
     if (chromium === undefined) {
       installChromium();
@@ -46,39 +47,6 @@ function prepare() {
     console.error(error instanceof Error ? error.message : error);
     return false;
   }
-}
-
-function installDependencies() {
-  const staleness = dependencyStaleness();
-  if (staleness === undefined) return;
-  console.log(`Installing dependencies: ${staleness}.`);
-  const status = run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund']);
-  if (status !== 0) throw new Error('npm ci failed');
-}
-
-/**
- * Whether node_modules differs from the lock file, read from the copy npm keeps of what it installed.
- *
- * @returns {string | undefined} What differs first.
- */
-function dependencyStaleness() {
-  const installedPath = join('node_modules', '.package-lock.json');
-  if (!existsSync(installedPath)) return 'node_modules is missing';
-  /** @typedef {{ version?: string, link?: boolean, optional?: boolean, devOptional?: boolean }} Entry */
-  /** @type {Record<string, Entry>} */
-  const wanted = JSON.parse(readFileSync('package-lock.json', 'utf8')).packages;
-  /** @type {Record<string, Entry>} */
-  const installed = JSON.parse(readFileSync(installedPath, 'utf8')).packages;
-  for (const [path, entry] of Object.entries(wanted)) {
-    if (!path.startsWith('node_modules/') || entry.link === true) continue;
-    const found = installed[path];
-    // Builds for other platforms are in the lock file and rightly not on the disk.
-    if (found === undefined && (entry.optional === true || entry.devOptional === true)) continue;
-    if (found?.version !== entry.version || !existsSync(path)) {
-      return `${path} should be ${entry.version} and is ${found?.version ?? 'missing'}`;
-    }
-  }
-  return undefined;
 }
 
 /** Installs a Chromium from the system's packages where that is possible, else Playwright's own. */

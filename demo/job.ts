@@ -1,0 +1,122 @@
+/**
+ * One drawing in the gallery: first its progress with previews, then the pictures in the same places.
+ */
+
+import { SCHEDULER_LABELS, type ClientProgress, type SuccessBody } from '../src/index.ts';
+import { fromTemplate, textElement, within } from './dom.ts';
+import { progressText, secondsText } from './progress-text.ts';
+
+/** A picture that is there. */
+export type Picture = { readonly url: string; readonly seed: number; readonly name: string };
+
+/** What a person can do with a drawing. */
+export type JobActions = {
+  readonly cancel: () => void;
+  readonly useSeed: (picture: Picture) => void;
+  readonly useImage: (picture: Picture) => void;
+};
+
+const SEEDS = 2 ** 32;
+
+/** See the file's header. */
+export class Job {
+  readonly element = fromTemplate('job-template');
+  readonly #prompt: string;
+  readonly #actions: JobActions;
+  readonly #places: readonly HTMLElement[];
+  readonly #bar = within(this.element, '[role=progressbar]', HTMLElement);
+  readonly #phase = within(this.element, '.job-phase', HTMLElement);
+
+  constructor(
+    prompt: string,
+    size: { readonly width: number; readonly height: number },
+    samples: number,
+    actions: JobActions,
+  ) {
+    this.#prompt = prompt;
+    this.#actions = actions;
+    within(this.element, '.job-prompt', HTMLElement).textContent = prompt;
+    within(this.element, '.job-cancel', HTMLElement).addEventListener('click', actions.cancel);
+    this.#places = Array.from({ length: samples }, () => fromTemplate('picture-template'));
+    for (const place of this.#places) {
+      const frame = frameOf(place);
+      frame.style.aspectRatio = `${size.width} / ${size.height}`;
+      frame.append(document.createElement('canvas'));
+    }
+    this.element.classList.add('is-drawing');
+    this.element.dataset['samples'] = String(samples);
+    within(this.element, '.pictures', HTMLElement).append(...this.#places);
+  }
+
+  /** Shows how far it is. */
+  tell(progress: ClientProgress): void {
+    this.#phase.textContent = progressText(progress);
+    this.#setProgress(progress.progress);
+    for (const [i, { width, height, data }] of (progress.previews ?? []).entries()) {
+      const canvas = this.#places[i]?.querySelector('canvas');
+      if (!canvas) continue;
+      Object.assign(canvas, { width, height });
+      canvas.getContext('2d')?.putImageData(new ImageData(data, width, height), 0, 0);
+      canvas.classList.add('is-there');
+    }
+  }
+
+  /** Puts the pictures in the previews' places. */
+  finish({ output, meta, generationTime, tip, warnings = [] }: SuccessBody): void {
+    this.element.classList.remove('is-drawing');
+    within(this.element, '.job-facts', HTMLElement).textContent = facts(meta, generationTime);
+    const remarks = [...warnings, ...(tip === undefined ? [] : [tip])];
+    const list = within(this.element, '.remarks', HTMLElement);
+    list.append(...remarks.map((remark) => textElement('li', remark)));
+    for (const [i, url] of output.entries()) {
+      const seed = (Number(meta['seed']) + i) % SEEDS;
+      const place = this.#places[i];
+      if (place !== undefined) this.#fill(place, { url, seed, name: fileName(this.#prompt, seed) });
+    }
+  }
+
+  #fill(place: HTMLElement, picture: Picture): void {
+    const image = new Image();
+    image.src = picture.url;
+    image.alt = `${this.#prompt}, seed ${picture.seed}`;
+    frameOf(place).replaceChildren(image);
+    within(place, '.picture-seed', HTMLElement).textContent = `Seed ${picture.seed}`;
+    const { useSeed, useImage } = this.#actions;
+    within(place, '.use-seed', HTMLElement).addEventListener('click', () => useSeed(picture));
+    within(place, '.use-image', HTMLElement).addEventListener('click', () => useImage(picture));
+    const save = within(place, '.save', HTMLAnchorElement);
+    save.href = picture.url;
+    save.download = picture.name;
+  }
+
+  /** Before the first number the bar says only that something is going on. */
+  #setProgress(progress: number): void {
+    this.#bar.classList.toggle('is-waiting', progress === 0);
+    if (progress > 0) this.#bar.setAttribute('aria-valuenow', String(Math.round(progress * 100)));
+    this.#bar.style.setProperty('--progress', String(progress));
+  }
+}
+
+function frameOf(place: HTMLElement): HTMLElement {
+  return within(place, '.frame', HTMLElement);
+}
+
+/** How a drawing was made, as the reply says. */
+function facts(meta: SuccessBody['meta'], seconds: number): string {
+  const scheduler = String(meta['scheduler']);
+  const label = scheduler in SCHEDULER_LABELS;
+  return [
+    `${meta['W']} × ${meta['H']}`,
+    `${meta['steps']} steps`,
+    `guidance ${meta['guidance_scale']}`,
+    ...(typeof meta['strength'] === 'number' ? [`strength ${meta['strength']}`] : []),
+    label ? SCHEDULER_LABELS[scheduler as keyof typeof SCHEDULER_LABELS].label : scheduler,
+    secondsText(seconds),
+  ].join(' · ');
+}
+
+/** `a-flat-cat-face-42.png`. */
+function fileName(prompt: string, seed: number): string {
+  const words = prompt.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+  return `${[...words.slice(0, 8), seed].join('-')}.png`;
+}

@@ -1,0 +1,45 @@
+/**
+ * Numbers in words: how far a drawing is, how long it takes, how large something is.
+ */
+
+import type { ClientProgress } from '../src/index.ts';
+
+/** What is being done, and how long it will still take where that is known. */
+export function progressText(progress: ClientProgress): string {
+  const { phase, step, steps, secondsLeft, loading } = progress;
+  if (loading !== undefined && loading.bytesDone < loading.bytesTotal) {
+    return `Loading weights, ${bytesText(loading.bytesDone)} of ${bytesText(loading.bytesTotal)}`;
+  }
+  switch (phase) {
+    case 'starting':
+      return 'Starting the engine';
+    case 'opening':
+      return 'Opening the model';
+    case 'encoding':
+      return 'Reading the prompt';
+    case 'denoising': {
+      if (step === 0) return 'Beginning with noise';
+      const left =
+        secondsLeft === undefined
+          ? ''
+          : ` · ${secondsText(Math.max(1, Math.round(secondsLeft)))} left`;
+      return `Step ${step} of ${steps}${left}`;
+    }
+    case 'decoding':
+      return 'Finishing the picture';
+    default:
+      return phase satisfies never;
+  }
+}
+
+/** Seconds for a person: `3.2 s`, `1 min 20 s`. */
+export function secondsText(seconds: number): string {
+  if (seconds < 10) return `${Number(seconds.toFixed(1))} s`;
+  const whole = Math.round(seconds);
+  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}
+
+/** Bytes for a person: `12.3 MB`. */
+export function bytesText(bytes: number): string {
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
+}
