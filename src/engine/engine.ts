@@ -7,10 +7,9 @@
 
 import { EngineError } from '../errors.ts';
 import { ControlNet } from '../models/controlnet.ts';
-import { DiffusionModel, type ModelFolder } from '../models/diffusion-model.ts';
-import { embeddedFolder } from '../models/embedded-model.ts';
-import { fetchedFolder } from '../models/fetched-folder.ts';
+import { DiffusionModel } from '../models/diffusion-model.ts';
 import type { ModelEntry } from '../models/manifest.ts';
+import { partsOf } from '../models/open-parts.ts';
 import { TextEncoder as ClipTextEncoder } from '../models/text-encoder.ts';
 import { UNet, type TrunkInputs } from '../models/unet.ts';
 import { Autoencoder } from '../models/vae.ts';
@@ -165,16 +164,15 @@ export class Engine {
     return outputs as Record<string, HostTensor>;
   }
 
-  /** Opens the model that an entry of the manifest describes, under its id; see {@link DiffusionModel.open}. */
+  /** Opens the model that an entry of the manifest describes, under its id; see {@link partsOf}. */
   async openModel(entry: ModelEntry, { signal }: CallOptions = {}): Promise<ModelFacts> {
     const { id, preview } = entry;
     const known = this.#models.get(id);
     const model =
       known ??
-      (await DiffusionModel.open(this.#runtime, folderOf(entry), {
-        signal,
+      new DiffusionModel(this.#runtime, await partsOf(entry, signal), {
         ...(preview === undefined ? {} : { preview }),
-      }));
+      });
     this.#models.set(id, model);
     return { nativeSize: model.nativeSize };
   }
@@ -230,10 +228,6 @@ export class Engine {
         return kind satisfies never;
     }
   }
-}
-
-function folderOf({ id, source }: ModelEntry): ModelFolder {
-  return source.kind === 'embedded' ? embeddedFolder() : fetchedFolder(id, source.url);
 }
 
 async function openWeights(

@@ -64,6 +64,16 @@ export type AttentionChunks = (attention: {
 /** Leaves every attention whole. */
 export const WHOLE_ATTENTION: AttentionChunks = () => 1;
 
+/** Options of {@link GraphOps.linear}. */
+export type LinearOptions = {
+  /** Width of the result. */
+  readonly out: number;
+  /** Whether there is a `bias`; default true. */
+  readonly bias?: boolean;
+  /** Whether the checkpoint has the matrix as [in, out], not as PyTorch's linear layers do; default false. */
+  readonly isStoredTransposed?: boolean;
+};
+
 /** Operators over a {@link GraphBuilder}; see the subclasses in spelling/. */
 export abstract class GraphOps {
   readonly g: GraphBuilder;
@@ -139,8 +149,11 @@ export abstract class GraphOps {
   }
 
   /** x @ weight^T + bias over the last axis; `weight` [out, in] (or a 1x1 convolution's [out, in, 1, 1]). */
-  linear(x: Value, w: WeightScope, { out, bias = true }: { out: number; bias?: boolean }): Value {
-    const product = this.matmulWeight(x, w, out);
+  linear(x: Value, w: WeightScope, options: LinearOptions): Value {
+    const { out, bias = true, isStoredTransposed = false } = options;
+    const product = isStoredTransposed
+      ? this.matmul(x, this.g.weight(w.take('weight', [lastOf(x), out])))
+      : this.matmulWeight(x, w, out);
     if (!bias) return product;
     const b = this.g.weight(w.take('bias', [out]));
     return this.g.node('Add', [product, b], x.dtype, product.shape);

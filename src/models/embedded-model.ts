@@ -12,7 +12,7 @@ import tokenizer from '../../models/emoji-64/tokenizer/tokenizer_config.json' wi
 import unet from '../../models/emoji-64/unet/config.json' with { type: 'json' };
 import vae from '../../models/emoji-64/vae/config.json' with { type: 'json' };
 import { bufferSource } from '../weights/byte-source.ts';
-import type { ModelFolder } from './diffusion-model.ts';
+import type { ModelFolder } from './folder-parts.ts';
 import { openUrl } from './fetched-folder.ts';
 
 const CONFIGS: ReadonlyMap<string, object> = new Map<string, object>([

@@ -8,7 +8,7 @@ import { EngineError } from '../errors.ts';
 import { blobSource, bufferSource } from '../weights/byte-source.ts';
 import type { ByteSource } from '../weights/checkpoint.ts';
 import { readWhole } from '../weights/node-file-source.ts';
-import type { ModelFolder } from './diffusion-model.ts';
+import type { ModelFolder } from './folder-parts.ts';
 
 /** The folder at `base`, an absolute URL; in Node `file:` too. */
 export function fetchedFolder(name: string, base: string): ModelFolder {

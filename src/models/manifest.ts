@@ -12,13 +12,18 @@ import { EngineError } from '../errors.ts';
 
 const colour = v.pipe(v.array(v.number()), v.length(3));
 
+/** Fields of a config.json. */
+const fields = v.record(v.string(), v.unknown());
+
 const Source = v.variant('kind', [
   v.strictObject({ kind: v.literal('embedded') }),
   v.strictObject({ kind: v.literal('folder'), url: v.pipe(v.string(), v.nonEmpty()) }),
+  v.strictObject({ kind: v.literal('file'), url: v.pipe(v.string(), v.nonEmpty()) }),
 ]);
 
 const Entry = v.strictObject({
   id: v.pipe(v.string(), v.nonEmpty()),
+  aliases: v.exactOptional(v.array(v.pipe(v.string(), v.nonEmpty()))),
   name: v.string(),
   description: v.exactOptional(v.string()),
   source: Source,
@@ -29,6 +34,17 @@ const Entry = v.strictObject({
       steps: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(1))),
       guidanceScale: v.exactOptional(v.number()),
       scheduler: v.exactOptional(v.string()),
+      enhancePrompt: v.exactOptional(v.boolean()),
+    }),
+  ),
+  instancePrompt: v.exactOptional(v.string()),
+  predictionType: v.exactOptional(v.picklist(['epsilon', 'v_prediction', 'sample'])),
+  configs: v.exactOptional(
+    v.strictObject({
+      unet: v.exactOptional(fields),
+      vae: v.exactOptional(fields),
+      text_encoder: v.exactOptional(fields),
+      text_encoder_2: v.exactOptional(fields),
     }),
   ),
   preview: v.exactOptional(
@@ -55,10 +71,13 @@ const ManifestSchema = v.pipe(
 );
 
 /**
- * A model that requests can name: `id` is what they call it, `name` and `description` are for people. `nativeSize` is the
- * edge in pixels of the pictures it was trained on; with `isNativeOnly` it draws at that size alone, and other sizes are
- * enlarged or reduced from it. `defaults` suit it where a request says nothing. `preview` is how its latents look (default:
- * as those of Stable Diffusion), `licence` that of its weights, `examples` are prompts that show what it can draw.
+ * A model that requests can name: `id` and `aliases` are what they call it, `name` and `description` are for people.
+ * `nativeSize` is the edge in pixels of the pictures it was trained on; with `isNativeOnly` it draws at that size alone, and
+ * other sizes are enlarged or reduced from it. `defaults` suit it where a request says nothing; `instancePrompt` are words
+ * that it was trained to answer to, put before every prompt that is enhanced. `preview` is how its latents look (default:
+ * as those of its family), `licence` that of its weights, `examples` are prompts that show what it can draw.
+ *
+ * Of single files, `predictionType` and `configs` (fields of the networks' config files) say what the file does not tell.
  */
 export type ModelEntry = v.InferOutput<typeof Entry>;
 

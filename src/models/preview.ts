@@ -32,6 +32,16 @@ export const SD_PREVIEW: PreviewMap = {
   ],
 };
 
+/** For the autoencoder of SDXL. */
+export const SDXL_PREVIEW: PreviewMap = {
+  factors: [
+    [0.3816, 0.493, 0.532],
+    [-0.3753, 0.1631, 0.1739],
+    [0.177, 0.3588, -0.2048],
+    [-0.435, -0.2644, -0.4289],
+  ],
+};
+
 /** A picture for each of the latents [B, C, H, W], scaled as the UNet sees them. Channels beyond the map's are not seen. */
 export function previewPictures(
   { data, dims }: HostTensor,

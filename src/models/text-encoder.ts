@@ -16,6 +16,12 @@ import { Stage } from '../runtime/stage.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
 import type { Checkpoint } from '../weights/checkpoint.ts';
 
+/** Options of {@link TextEncoder.encode}. */
+export type EncodeOptions = StageRunOptions & {
+  /** Vectors [count, width] of the ids from the vocabulary's size on. */
+  readonly extraEmbeddings?: HostTensor | undefined;
+};
+
 /** See the file's header. */
 export class TextEncoder {
   readonly config: ClipTextConfig;
@@ -42,10 +48,11 @@ export class TextEncoder {
     ids: ArrayLike<number>,
     tokens: number,
     outputs: readonly ClipOutput[],
-    options: StageRunOptions = {},
+    { extraEmbeddings: extra, ...options }: EncodeOptions = {},
   ): Promise<Record<string, RunTensor>> {
     const { checkpoint } = this.stage;
-    const data = await clipEmbeddings(this.config, checkpoint, ids, tokens, options.signal);
+    const { signal } = options;
+    const data = await clipEmbeddings(this.config, checkpoint, ids, tokens, { extra, signal });
     const batch = ids.length / tokens;
     const inputs: Record<string, HostTensor> = {
       embeddings: { dims: [batch, tokens, this.config.width], data },

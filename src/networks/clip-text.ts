@@ -27,6 +27,8 @@ export type ClipTextConfig = {
   readonly projectionWidth: number;
   /** Whether the model has a `text_projection`. */
   readonly hasProjection: boolean;
+  /** Whether it lies in the file as [in, out], as OpenCLIP has it. */
+  readonly isProjectionTransposed: boolean;
   readonly endToken: number;
 };
 
@@ -63,6 +65,7 @@ export function parseClipTextConfig(json: JsonConfig): ClipTextConfig {
     projectionWidth: config.number('projection_dim', 512),
     hasProjection:
       Array.isArray(architectures) && architectures.includes('CLIPTextModelWithProjection'),
+    isProjectionTransposed: config.boolean('text_projection_is_transposed', false),
     endToken: config.number('eos_token_id', 49407),
   };
 }
@@ -156,5 +159,9 @@ function pooled(
 ): Value {
   const picked = ops.pick(mask, state);
   if (!isProjected) return picked;
-  return ops.linear(picked, w.at('text_projection'), { out: config.projectionWidth, bias: false });
+  return ops.linear(picked, w.at('text_projection'), {
+    out: config.projectionWidth,
+    bias: false,
+    isStoredTransposed: config.isProjectionTransposed,
+  });
 }

@@ -7,7 +7,7 @@
  */
 
 import { EngineError } from '../errors.ts';
-import type { DiffusionModel } from '../models/diffusion-model.ts';
+import type { DiffusionModel, TextReader } from '../models/diffusion-model.ts';
 import type { ClipOutput } from '../networks/clip-text.ts';
 import type { StageRunOptions } from '../runtime/runtime.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
@@ -50,6 +50,8 @@ export type Conditioning = {
    * for each 75 of the longest prompt.
    */
   readonly contextAt: (step: number) => HostTensor;
+  /** SDXL: the pooled texts of a step, [factors · samples, P], in the same order. */
+  readonly pooledAt: (step: number) => HostTensor | undefined;
 };
 
 /** One of the texts whose answers are mixed. */
@@ -57,10 +59,15 @@ type Branch = {
   readonly factor: number;
   readonly stages: readonly BranchStage[];
   readonly clipSkip: number;
+  /** Whether it is zeros in place of what the encoders say. */
+  readonly isZero: boolean;
 };
 
 /** What a branch says until a step. */
 type BranchStage = { readonly until: number; readonly chunks: readonly PromptChunk[] };
+
+/** What the text encoders say of a chunk: states [1, 77, C] side by side and, for SDXL, the pooled text [1, P]. */
+type Encoded = { readonly states: HostTensor; readonly pooled: HostTensor | undefined };
 
 /** Reads and encodes prompts; every distinct chunk of 75 tokens is encoded once. */
 export async function encodePrompts(
@@ -68,30 +75,36 @@ export async function encodePrompts(
   prompts: Prompts,
   run: StageRunOptions,
 ): Promise<Conditioning> {
-  const branches = padded(branchesOf(model, prompts), emptyChunk(model.tokenizer));
-  const states = new Map<string, HostTensor>();
-  for (const { stages, clipSkip } of branches) {
-    for (const chunk of stages.flatMap(({ chunks }) => chunks)) {
-      const key = keyOf(chunk, clipSkip);
-      if (!states.has(key)) states.set(key, await encode(model, chunk, clipSkip, run));
+  const branches = padded(branchesOf(model, prompts), emptyChunk(model.texts[0].tokenizer));
+  const known = new Map<string, Encoded>();
+  for (const branch of branches) {
+    for (const chunk of branch.stages.flatMap(({ chunks }) => chunks)) {
+      const key = keyOf(chunk, branch);
+      if (!known.has(key)) known.set(key, await encode(model, chunk, branch, run));
     }
   }
+  const rowsAt = (step: number): Encoded[][] =>
+    branches.map((branch) => {
+      const stage = branch.stages.find(({ until }) => step <= until) ?? branch.stages.at(-1);
+      return (stage?.chunks ?? []).map((chunk) => known.get(keyOf(chunk, branch)) as Encoded);
+    });
   return {
     factors: branches.map(({ factor }) => factor),
-    contextAt: (step) => {
-      const rows = branches.map(({ stages, clipSkip }) => {
-        const stage = stages.find(({ until }) => step <= until) ?? stages.at(-1);
-        return (stage?.chunks ?? []).map(
-          (chunk) => states.get(keyOf(chunk, clipSkip)) as HostTensor,
-        );
-      });
-      return joined(rows, prompts.samples);
+    contextAt: (step) =>
+      joined(
+        rowsAt(step).map((row) => row.map(({ states }) => states)),
+        prompts.samples,
+      ),
+    pooledAt: (step) => {
+      // Of a text of several chunks the first one counts, as in other programs.
+      const pooled = rowsAt(step).flatMap((row) => row[0]?.pooled ?? []);
+      return pooled.length === 0 ? undefined : stacked(pooled, prompts.samples);
     },
   };
 }
 
-function keyOf({ ids, weights }: PromptChunk, clipSkip: number): string {
-  return JSON.stringify([ids, weights, clipSkip]);
+function keyOf({ ids, weights }: PromptChunk, { clipSkip, isZero }: Branch): string {
+  return isZero ? 'zeros' : JSON.stringify([ids, weights, clipSkip]);
 }
 
 function branchesOf(model: DiffusionModel, prompts: Prompts): Branch[] {
@@ -104,7 +117,7 @@ function branchesOf(model: DiffusionModel, prompts: Prompts): Branch[] {
   for (const read of [positive, negative]) refuseLoras(read);
 
   const schedule = (read: ReadPrompt): ConditioningStage[] =>
-    promptSchedule(read, model.tokenizer, isPlain ? { commaBacktrack: 0 } : {});
+    promptSchedule(read, model.texts[0].tokenizer, isPlain ? { commaBacktrack: 0 } : {});
   const stagesOf = (stages: readonly ConditioningStage[], sub: number): BranchStage[] =>
     stages.map(({ until, subPrompts }) => {
       const chunks = subPrompts[sub]?.chunks ?? [];
@@ -114,11 +127,17 @@ function branchesOf(model: DiffusionModel, prompts: Prompts): Branch[] {
   const total = positive.subPrompts.reduce((sum, { weight }) => sum + weight, 0);
   const stages = schedule(positive);
   const branches: Branch[] = [
-    { factor: 1 - guidance * total, stages: stagesOf(schedule(negative), 0), clipSkip: 0 },
+    {
+      factor: 1 - guidance * total,
+      stages: stagesOf(schedule(negative), 0),
+      clipSkip: 0,
+      isZero: model.zeroesEmptyPrompt && negativePrompt.trim() === '',
+    },
     ...positive.subPrompts.map(({ weight }, i) => ({
       factor: guidance * weight,
       stages: stagesOf(stages, i),
       clipSkip,
+      isZero: false,
     })),
   ];
   return branches.filter(({ factor }) => factor !== 0);
@@ -149,13 +168,76 @@ function refuseLoras({ loras: [lora] }: ReadPrompt): void {
 
 async function encode(
   model: DiffusionModel,
-  { ids, weights }: PromptChunk,
-  clipSkip: number,
+  chunk: PromptChunk,
+  { clipSkip, isZero }: Pick<Branch, 'clipSkip' | 'isZero'>,
   run: StageRunOptions,
-): Promise<HostTensor> {
-  const output: ClipOutput = { kind: 'hidden', name: 'state', layer: -1 - clipSkip, normed: true };
-  const outputs = await model.textEncoder.encode(ids, CLIP_LENGTH, [output], run);
-  return emphasized(outputs['state'] as HostTensor, weights);
+): Promise<Encoded> {
+  const all: HostTensor[] = [];
+  let pooled: HostTensor | undefined;
+  for (const reader of model.texts) {
+    // SDXL reads the last layer but one, without the norm.
+    const layer = (model.isXl ? -2 : -1) - clipSkip;
+    const outputs: ClipOutput[] = [
+      { kind: 'hidden', name: 'state', layer, normed: !model.isXl },
+      ...(reader.encoder.config.hasProjection
+        ? [{ kind: 'pooled', name: 'pooled', projected: true } as const]
+        : []),
+    ];
+    const ids = idsFor(reader, model.texts[0], chunk.ids);
+    const encoded = await reader.encoder.encode(ids, CLIP_LENGTH, outputs, run);
+    all.push(emphasized(encoded['state'] as HostTensor, chunk.weights));
+    pooled = encoded['pooled'] as HostTensor | undefined;
+  }
+  const result = { states: sideBySide(all), pooled };
+  return isZero ? zeros(result) : result;
+}
+
+/** Ids as a further text encoder expects them: filled up with its own padding. */
+function idsFor(
+  { tokenizer }: TextReader,
+  first: TextReader,
+  ids: readonly number[],
+): readonly number[] {
+  if (tokenizer.pad === first.tokenizer.pad) return ids;
+  const end = ids.indexOf(tokenizer.eos);
+  return ids.map((id, i) => (i > end ? tokenizer.pad : id));
+}
+
+function zeros({ states, pooled }: Encoded): Encoded {
+  const empty = ({ dims, data }: HostTensor): HostTensor => ({
+    dims,
+    data: new Float32Array(data.length),
+  });
+  return { states: empty(states), pooled: pooled && empty(pooled) };
+}
+
+/** States [1, T, C1], [1, T, C2], ... as [1, T, C1 + C2 + ...]. */
+function sideBySide(states: readonly HostTensor[]): HostTensor {
+  const [first] = states as [HostTensor];
+  if (states.length === 1) return first;
+  const [, tokens = 0] = first.dims;
+  const widths = states.map(({ dims }) => dims[2] ?? 0);
+  const total = widths.reduce((sum, width) => sum + width, 0);
+  const data = new Float32Array(tokens * total);
+  let offset = 0;
+  for (const [i, state] of states.entries()) {
+    const width = widths[i] ?? 0;
+    for (let t = 0; t < tokens; t++) {
+      data.set(state.data.subarray(t * width, (t + 1) * width), t * total + offset);
+    }
+    offset += width;
+  }
+  return { dims: [1, tokens, total], data };
+}
+
+/** Rows [1, P], each repeated `samples` times. */
+function stacked(rows: readonly HostTensor[], samples: number): HostTensor {
+  const width = rows[0]?.dims.at(-1) ?? 0;
+  const data = new Float32Array(rows.length * samples * width);
+  for (const [i, row] of rows.entries()) {
+    for (let n = 0; n < samples; n++) data.set(row.data, (i * samples + n) * width);
+  }
+  return { dims: [rows.length * samples, width], data };
 }
 
 /** Rows of states [1, 77, C], each row joined along the tokens and repeated `samples` times along the batch. */

@@ -9,7 +9,6 @@ import { EngineError, isEngineError } from '../errors.ts';
 import type { DiffusionModel } from '../models/diffusion-model.ts';
 import { previewPictures } from '../models/preview.ts';
 import type { JsonConfig } from '../networks/config.ts';
-import { guidanceEmbedding } from '../networks/sinusoid.ts';
 import type { RunTensor } from '../runtime/backend.ts';
 import type { StageRunOptions } from '../runtime/runtime.ts';
 import { WebGpuBackend } from '../runtime/webgpu-backend.ts';
@@ -28,6 +27,7 @@ import { HostLatents } from '../runtime/latents/host-latents.ts';
 import type { LatentDims, Latents } from '../runtime/latents/latents.ts';
 import { runNoise, type NoiseOptions, type Seeds } from './noise.ts';
 import { encodePicture } from './picture-latents.ts';
+import { unetConditions } from './unet-conditions.ts';
 import { ProgressTeller, type ProgressListener } from './progress.ts';
 
 /** What to draw. */
@@ -124,7 +124,7 @@ async function draw(
   const strength = picture === undefined ? undefined : (request.strength ?? 0.8);
   const file = request.schedulerConfig ?? model.schedulerConfig;
   const overrides = wishedOverrides(request.wishes ?? {});
-  const config = schedulerConfig(file, { isXl: false, overrides });
+  const config = schedulerConfig(file, { isXl: model.isXl, overrides });
   const plan = samplerOf(request.scheduler).plan(config, {
     steps,
     strength,
@@ -135,7 +135,7 @@ async function draw(
   const run = { signal, onProgress: tell.loading };
 
   tell.encoding();
-  const { factors, contextAt } = await encodePrompts(
+  const conditioning = await encodePrompts(
     model,
     {
       prompt: request.prompt,
@@ -148,6 +148,12 @@ async function draw(
     },
     run,
   );
+  const conditionsAt = unetConditions(model, conditioning, {
+    width,
+    height,
+    samples,
+    guidanceScale,
+  });
   const dims: LatentDims = [
     samples,
     model.vae.config.latentChannels,
@@ -157,7 +163,7 @@ async function draw(
   const start = picture && (await encodePicture(model.vae, picture, { samples, source, run }));
 
   const latents = await denoise(model, dims, async (spaces) => {
-    const copies = factors.length;
+    const copies = conditioning.factors.length;
     let stepsDone = 0;
     const noise = await spaces.fill(random.first(dims));
     const given = start && (await spaces.fill(start.data));
@@ -171,15 +177,11 @@ async function draw(
       evaluate: async ({ input, timestep }) => {
         const sample = await spaces.latents.input(input, copies);
         try {
-          const context = contextAt(stepsDone + 1);
-          const inputs = { sample: sample.value, timesteps: [timestep], context };
           const predicted = await model.unet.predict(
-            isDistilled
-              ? { ...inputs, timestepCond: guidance(model, guidanceScale, copies * samples) }
-              : inputs,
+            { sample: sample.value, timesteps: [timestep], ...conditionsAt(stepsDone + 1) },
             { keepOnDevice: ['out_sample'], ...run },
           );
-          return mix(spaces.latents, predicted, factors);
+          return mix(spaces.latents, predicted, conditioning.factors);
         } finally {
           sample.release();
         }
@@ -236,14 +238,6 @@ function mix<Buffer>(
   const { value, release } = latents.output(predicted, factors.length);
   const output = value.map((buffer, i) => ({ buffer, coefficient: factors[i] as number }));
   return { output, release };
-}
-
-function guidance(model: DiffusionModel, scale: number, samples: number): HostTensor {
-  const width = model.unet.config.guidanceWidth ?? 0;
-  return {
-    dims: [samples, width],
-    data: guidanceEmbedding(Array<number>(samples).fill(scale), width),
-  };
 }
 
 /** Pictures in [0, 1], one at a time: a decoder needs more memory than anything else. */

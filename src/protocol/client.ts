@@ -16,16 +16,16 @@ import type { ModelEntry } from '../models/manifest.ts';
 import type { Generated, GenerateOptions, GenerateRequest } from '../pipelines/generate.ts';
 import type { RuntimeReport } from '../runtime/report.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
+import { openWorker } from './open-worker.ts';
 import type { EngineService } from './service.ts';
+import { absoluteWasmPaths } from './wasm-paths.ts';
 import { installWire, toWireError } from './wire.ts';
+import { failureOf } from './worker-failure.ts';
 
 installWire();
 
-/** Options of {@link EngineClient.start}. */
-export type EngineClientOptions = EngineOptions & {
-  /** The worker to use; by default one from the package's own file. */
-  readonly worker?: Worker;
-};
+/** Options of {@link EngineClient.start}; `wasmPaths` are relative to the page. */
+export type EngineClientOptions = EngineOptions;
 
 /** An engine in a worker. Dispose it to free the GPU and end the worker. */
 export class EngineClient {
@@ -42,13 +42,15 @@ export class EngineClient {
   }
 
   /** Starts a worker and the engine in it. */
-  static async start({
-    worker = openWorker(),
-    ...options
-  }: EngineClientOptions = {}): Promise<EngineClient> {
+  static async start({ wasmPaths, ...options }: EngineClientOptions = {}): Promise<EngineClient> {
+    const worker = openWorker();
     const service = wrap<EngineService>(worker);
+    const base = globalThis.location?.href;
+    const paths = wasmPaths === undefined ? {} : { wasmPaths: absoluteWasmPaths(wasmPaths, base) };
     try {
-      return new EngineClient(worker, service, await service.start(options));
+      const started = service.start({ ...options, ...paths });
+      const report = await Promise.race([started, failureOf(worker)]);
+      return new EngineClient(worker, service, report);
     } catch (error) {
       worker.terminate();
       throw error;
@@ -75,7 +77,7 @@ export class EngineClient {
   openModel(entry: ModelEntry, options: Pick<CallOptions, 'signal'> = {}): Promise<ModelFacts> {
     const { source } = entry;
     const absolute: ModelEntry =
-      source.kind === 'folder'
+      source.kind !== 'embedded'
         ? {
             ...entry,
             source: { ...source, url: new URL(source.url, globalThis.location?.href).href },
@@ -130,9 +132,4 @@ export class EngineClient {
       signal?.removeEventListener('abort', abort);
     }
   }
-}
-
-function openWorker(): Worker {
-  // The ending is that of the built file; bundlers and Vite's dev server find the source by it.
-  return new Worker(new URL('../../workers/engine.worker.js', import.meta.url), { type: 'module' });
 }

@@ -30,12 +30,21 @@ export class ClipTokenizer {
   /** Id that fills up to {@link CLIP_LENGTH}. */
   readonly pad: number;
   readonly #tokenizer: Tokenizer;
+  readonly #json: object;
+  readonly #config: ClipTokenizerConfig;
 
   constructor(tokenizerJson: object, config: ClipTokenizerConfig) {
+    this.#json = tokenizerJson;
+    this.#config = config;
     this.#tokenizer = new Tokenizer(tokenizerJson, config);
     this.bos = this.#special(config.bos_token ?? '<|startoftext|>');
     this.eos = this.#special(config.eos_token ?? '<|endoftext|>');
     this.pad = this.#special(config.pad_token ?? config.eos_token ?? '<|endoftext|>');
+  }
+
+  /** The same tokenizer filling up with another token: OpenCLIP's encoders were trained with `!`, whose id is 0. */
+  paddedWith(token: string): ClipTokenizer {
+    return new ClipTokenizer(this.#json, { ...this.#config, pad_token: token });
   }
 
   /** The ids of a text, without start, end or padding, at any length. */

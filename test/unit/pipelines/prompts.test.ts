@@ -134,7 +134,7 @@ describe('text states', () => {
 
   async function encodeIds(ids: readonly number[]): Promise<HostTensor> {
     const output: ClipOutput = { kind: 'hidden', name: 'state', layer: -1, normed: true };
-    return (await model.textEncoder.encode(ids, 77, [output]))['state'] as HostTensor;
+    return (await model.texts[0].encoder.encode(ids, 77, [output]))['state'] as HostTensor;
   }
 
   test('of a long prompt are those of its chunks, joined; the other one goes on saying nothing', async () => {
@@ -143,7 +143,7 @@ describe('text states', () => {
       { ...usual, prompt: `${long(75)} (dog:1.5)` },
       {},
     );
-    const { tokenizer } = model;
+    const { tokenizer } = model.texts[0];
     const count = tokenizer.tokenize('dog').length;
     const weights = [1, ...Array<number>(count).fill(1.5), ...Array<number>(76 - count).fill(1)];
     const dog = emphasized(await encodeIds(tokenizer.encode('dog')), weights);
@@ -168,7 +168,7 @@ describe('text states', () => {
     );
     const context = contextAt(4);
     expect(context.dims.slice(0, 2)).toEqual([2, 77]);
-    const expected = await encodeIds(model.tokenizer.encode(text));
+    const expected = await encodeIds(model.texts[0].tokenizer.encode(text));
     expect(context.data.slice(expected.data.length)).toEqual(expected.data);
   });
 
