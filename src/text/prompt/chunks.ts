@@ -7,6 +7,7 @@
 
 import { CLIP_LENGTH } from '../clip-tokenizer.ts';
 import type { Segment } from './attention.ts';
+import { wordSplitter, type EmbeddedWord } from './embedded-words.ts';
 
 /** Tokens of a prompt in one chunk: the start and the end take the other two places. */
 export const CHUNK_TOKENS = CLIP_LENGTH - 2;
@@ -30,17 +31,9 @@ export type PromptTokenizer = {
   readonly pad: number;
 };
 
-/** A word that stands for vectors of its own (textual inversion). */
-export type EmbeddedWord = {
-  /** The ids of its name's text. */
-  readonly tokens: readonly number[];
-  /** The ids that its vectors have, at most {@link CHUNK_TOKENS}: never cut apart. */
-  readonly ids: readonly number[];
-};
-
 /** Options of {@link promptChunks}. */
 export type ChunkOptions = {
-  /** Words that are replaced; of several that fit, the one of most tokens. */
+  /** Words that have ids of their own. */
   readonly embeddings?: readonly EmbeddedWord[] | undefined;
   /** How many tokens back a comma may lie for a full chunk to end there; 0 for never, default 20. */
   readonly commaBacktrack?: number | undefined;
@@ -55,19 +48,16 @@ export function promptChunks(
   { embeddings = [], commaBacktrack = COMMA_BACKTRACK }: ChunkOptions = {},
 ): PromptChunk[] {
   const comma = tokenizer.tokenize(',');
-  const words = embeddings.toSorted((a, b) => b.tokens.length - a.tokens.length);
+  const split = wordSplitter(embeddings);
   const filler = new ChunkFiller(comma.length === 1 ? comma[0] : undefined, commaBacktrack);
   for (const { kind, text, weight } of segments) {
     if (kind === 'break') {
       filler.end();
       continue;
     }
-    const ids = tokenizer.tokenize(text);
-    for (let at = 0; at < ids.length;) {
-      const word = words.find(({ tokens }) => startsAt(ids, tokens, at));
-      if (word === undefined) filler.add(ids[at] as number, weight);
-      else filler.addWhole(word.ids, weight);
-      at += word?.tokens.length ?? 1;
+    for (const piece of split(text)) {
+      if (typeof piece !== 'string') filler.addWhole(piece.ids, weight);
+      else for (const id of tokenizer.tokenize(piece)) filler.add(id, weight);
     }
   }
   return filler.finish().map((tokens) => framed(tokens, tokenizer));
@@ -76,10 +66,6 @@ export function promptChunks(
 /** A chunk that says nothing. */
 export function emptyChunk(tokenizer: PromptTokenizer): PromptChunk {
   return framed([], tokenizer);
-}
-
-function startsAt(ids: readonly number[], part: readonly number[], at: number): boolean {
-  return part.length > 0 && part.every((id, i) => ids[at + i] === id);
 }
 
 type WeightedToken = { readonly id: number; readonly weight: number };

@@ -90,11 +90,14 @@ describe('chunks', () => {
 
   test('keep the vectors of a word together', () => {
     const embeddings = [
-      { tokens: [7], ids: range(500, 509) },
-      { tokens: [7, 8], ids: [600] },
+      { name: '7', ids: range(500, 509) },
+      { name: '7 8', ids: [600] },
+      { name: '<Toy>', ids: [700, 701] },
     ];
     expect(chunksOf('1 7 2', { embeddings })).toEqual([[1, ...range(500, 509), 2]]);
-    expect(chunksOf('7 8', { embeddings })).toEqual([[600]]);
+    expect(chunksOf('7 8 <toy>, 17 <TOY>3', { embeddings })).toEqual([
+      [600, 700, 701, COMMA, 17, 700, 701, 3],
+    ]);
     expect(chunksOf(`${words(1001, 1070)} 7`, { embeddings })).toEqual([
       range(1001, 1070),
       range(500, 509),
