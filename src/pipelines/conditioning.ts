@@ -13,8 +13,11 @@ import type { StageRunOptions } from '../runtime/runtime.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
 import { CLIP_LENGTH } from '../text/clip-tokenizer.ts';
 import { emptyChunk, type PromptChunk } from '../text/prompt/chunks.ts';
+import type { EmbeddedWord } from '../text/prompt/embedded-words.ts';
 import { promptSchedule, type ConditioningStage } from '../text/prompt/prompt-schedule.ts';
 import { plainPrompt, readPrompt, type ReadPrompt } from '../text/prompt/read-prompt.ts';
+import type { Embedding } from '../weights/embedding.ts';
+import { embeddedVocabulary, type EmbeddedVocabulary } from './embedded-vocabulary.ts';
 import { emphasized } from './emphasis.ts';
 
 /**
@@ -39,12 +42,16 @@ export type Prompts = {
    * Layers skipped at the end of the encoder, for the prompt alone (diffusers' numbering: 0 none, 1 the last one).
    */
   readonly clipSkip: number;
+  /** Words with vectors of their own. */
+  readonly embeddings: readonly Embedding[];
 };
 
 /** Prompts, encoded. */
 export type Conditioning = {
   /** What each of the network's answers counts, in the order of the contexts; at least one. */
   readonly factors: readonly number[];
+  /** Which of them is the negative prompt's. */
+  readonly isNegative: readonly boolean[];
   /**
    * The text states of a step (from 1): [factors · samples, tokens, C], for every factor one for each picture; tokens are 77
    * for each 75 of the longest prompt.
@@ -59,6 +66,7 @@ type Branch = {
   readonly factor: number;
   readonly stages: readonly BranchStage[];
   readonly clipSkip: number;
+  readonly isNegative: boolean;
   /** Whether it is zeros in place of what the encoders say. */
   readonly isZero: boolean;
 };
@@ -75,12 +83,16 @@ export async function encodePrompts(
   prompts: Prompts,
   run: StageRunOptions,
 ): Promise<Conditioning> {
-  const branches = padded(branchesOf(model, prompts), emptyChunk(model.texts[0].tokenizer));
+  const vocabulary = embeddedVocabulary(model, prompts.embeddings);
+  const branches = padded(
+    branchesOf(model, prompts, vocabulary.words),
+    emptyChunk(model.texts[0].tokenizer),
+  );
   const known = new Map<string, Encoded>();
   for (const branch of branches) {
     for (const chunk of branch.stages.flatMap(({ chunks }) => chunks)) {
       const key = keyOf(chunk, branch);
-      if (!known.has(key)) known.set(key, await encode(model, chunk, branch, run));
+      if (!known.has(key)) known.set(key, await encode(model, chunk, branch, { vocabulary, run }));
     }
   }
   const rowsAt = (step: number): Encoded[][] =>
@@ -90,6 +102,7 @@ export async function encodePrompts(
     });
   return {
     factors: branches.map(({ factor }) => factor),
+    isNegative: branches.map(({ isNegative }) => isNegative),
     contextAt: (step) =>
       joined(
         rowsAt(step).map((row) => row.map(({ states }) => states)),
@@ -107,7 +120,11 @@ function keyOf({ ids, weights }: PromptChunk, { clipSkip, isZero }: Branch): str
   return isZero ? 'zeros' : JSON.stringify([ids, weights, clipSkip]);
 }
 
-function branchesOf(model: DiffusionModel, prompts: Prompts): Branch[] {
+function branchesOf(
+  model: DiffusionModel,
+  prompts: Prompts,
+  embeddings: readonly EmbeddedWord[],
+): Branch[] {
   const { prompt, negativePrompt, syntax, steps, clipSkip } = prompts;
   const isPlain = syntax === 'plain';
   const positive = isPlain ? plainPrompt(prompt, steps) : readPrompt(prompt, { steps });
@@ -117,7 +134,10 @@ function branchesOf(model: DiffusionModel, prompts: Prompts): Branch[] {
   for (const read of [positive, negative]) refuseLoras(read);
 
   const schedule = (read: ReadPrompt): ConditioningStage[] =>
-    promptSchedule(read, model.texts[0].tokenizer, isPlain ? { commaBacktrack: 0 } : {});
+    promptSchedule(read, model.texts[0].tokenizer, {
+      embeddings,
+      ...(isPlain ? { commaBacktrack: 0 } : {}),
+    });
   const stagesOf = (stages: readonly ConditioningStage[], sub: number): BranchStage[] =>
     stages.map(({ until, subPrompts }) => {
       const chunks = subPrompts[sub]?.chunks ?? [];
@@ -131,12 +151,14 @@ function branchesOf(model: DiffusionModel, prompts: Prompts): Branch[] {
       factor: 1 - guidance * total,
       stages: stagesOf(schedule(negative), 0),
       clipSkip: 0,
+      isNegative: true,
       isZero: model.zeroesEmptyPrompt && negativePrompt.trim() === '',
     },
     ...positive.subPrompts.map(({ weight }, i) => ({
       factor: guidance * weight,
       stages: stagesOf(stages, i),
       clipSkip,
+      isNegative: false,
       isZero: false,
     })),
   ];
@@ -170,11 +192,11 @@ async function encode(
   model: DiffusionModel,
   chunk: PromptChunk,
   { clipSkip, isZero }: Pick<Branch, 'clipSkip' | 'isZero'>,
-  run: StageRunOptions,
+  { vocabulary, run }: { vocabulary: EmbeddedVocabulary; run: StageRunOptions },
 ): Promise<Encoded> {
   const all: HostTensor[] = [];
   let pooled: HostTensor | undefined;
-  for (const reader of model.texts) {
+  for (const [i, reader] of model.texts.entries()) {
     // SDXL reads the last layer but one, without the norm.
     const layer = (model.isXl ? -2 : -1) - clipSkip;
     const outputs: ClipOutput[] = [
@@ -184,7 +206,10 @@ async function encode(
         : []),
     ];
     const ids = idsFor(reader, model.texts[0], chunk.ids);
-    const encoded = await reader.encoder.encode(ids, CLIP_LENGTH, outputs, run);
+    const encoded = await reader.encoder.encode(ids, CLIP_LENGTH, outputs, {
+      ...run,
+      extraEmbeddings: vocabulary.vectors[i],
+    });
     all.push(emphasized(encoded['state'] as HostTensor, chunk.weights));
     pooled = encoded['pooled'] as HostTensor | undefined;
   }

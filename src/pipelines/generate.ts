@@ -11,7 +11,6 @@ import { previewPictures } from '../models/preview.ts';
 import type { JsonConfig } from '../networks/config.ts';
 import type { RunTensor } from '../runtime/backend.ts';
 import type { StageRunOptions } from '../runtime/runtime.ts';
-import { WebGpuBackend } from '../runtime/webgpu-backend.ts';
 import { runSampling } from '../samplers/driver.ts';
 import { samplerOf } from '../samplers/registry.ts';
 import type { SamplingRequest } from '../samplers/sampler.ts';
@@ -21,13 +20,15 @@ import {
   type SchedulerWishes,
 } from '../samplers/scheduler-config.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
+import type { Embedding } from '../weights/embedding.ts';
 import { encodePrompts, type PromptSyntax } from './conditioning.ts';
-import { GpuLatents } from '../runtime/latents/gpu-latents.ts';
-import { HostLatents } from '../runtime/latents/host-latents.ts';
 import type { LatentDims, Latents } from '../runtime/latents/latents.ts';
 import { runNoise, type NoiseOptions, type Seeds } from './noise.ts';
 import { encodePicture } from './picture-latents.ts';
 import { unetConditions } from './unet-conditions.ts';
+import { controller, type ControlNets, type ControlRequest } from './control.ts';
+import { checkMask, inpaintingChannels, isInpaintingModel, pasting } from './inpainting.ts';
+import { inLatentSpace } from './latent-space.ts';
 import { ProgressTeller, type ProgressListener } from './progress.ts';
 
 /** What to draw. */
@@ -62,10 +63,18 @@ export type GenerateRequest = {
   readonly asUpstream?: SamplingRequest['asUpstream'];
   /** Encoder layers skipped for the prompt, in diffusers' numbering; default 0. */
   readonly clipSkip?: number;
+  /** Words with vectors of their own (textual inversion), for both prompts. */
+  readonly embeddings?: readonly Embedding[];
   /** A picture [1, 3, H, W] in [-1, 1] to start from. */
   readonly picture?: HostTensor;
   /** How far the picture is taken back to noise, 0 to 1; default 0.8. */
   readonly strength?: number;
+  /** [1, 1, H, W], with a picture: 1 where it is repainted, 0 where it stays. */
+  readonly mask?: HostTensor;
+  /** ControlNets and the pictures that they are shown. */
+  readonly control?: readonly ControlRequest[];
+  /** Guess mode: ControlNets steer what is drawn for the prompt alone; default false. */
+  readonly isGuess?: boolean;
 };
 
 /** Options of {@link generate}. */
@@ -74,6 +83,8 @@ export type GenerateOptions = {
   readonly onProgress?: ProgressListener | undefined;
   /** Whether progress carries small pictures; default no. */
   readonly previews?: boolean | undefined;
+  /** The ControlNets that a request may name. */
+  readonly controlNets?: ControlNets | undefined;
 };
 
 /** What was drawn. */
@@ -106,7 +117,7 @@ export async function generate(
 async function draw(
   model: DiffusionModel,
   request: GenerateRequest,
-  { signal, onProgress, previews }: GenerateOptions,
+  { signal, onProgress, previews, controlNets = new Map() }: GenerateOptions,
 ): Promise<Generated> {
   const {
     samples = 1,
@@ -121,7 +132,13 @@ async function draw(
   const random = runNoise(request.seed, samples, request.noise);
   const { source } = random;
   const isDistilled = model.unet.config.guidanceWidth !== undefined;
-  const strength = picture === undefined ? undefined : (request.strength ?? 0.8);
+  const isTrained = isInpaintingModel(model);
+  const inpainted = request.mask ?? (isTrained ? everywhere(width, height) : undefined);
+  const original = picture ?? (inpainted && grey(width, height));
+  // All that is repainted wholly begins as noise alone.
+  const given = request.strength ?? 0.8;
+  const strength =
+    picture === undefined || (inpainted !== undefined && given === 1) ? undefined : given;
   const file = request.schedulerConfig ?? model.schedulerConfig;
   const overrides = wishedOverrides(request.wishes ?? {});
   const config = schedulerConfig(file, { isXl: model.isXl, overrides });
@@ -145,6 +162,7 @@ async function draw(
       steps: Math.max(1, plan.steps),
       guidanceScale: isDistilled ? 1 : guidanceScale,
       clipSkip: request.clipSkip ?? 0,
+      embeddings: request.embeddings ?? [],
     },
     run,
   );
@@ -160,37 +178,60 @@ async function draw(
     height / scale,
     width / scale,
   ];
-  const start = picture && (await encodePicture(model.vae, picture, { samples, source, run }));
+  const isEncoded = picture !== undefined && (strength !== undefined || !isTrained);
+  const start = isEncoded
+    ? await encodePicture(model.vae, picture, { samples, source, run })
+    : undefined;
+  const noise = random.first(dims);
+  const inpainting = original &&
+    inpainted && { picture: original, mask: inpainted, dims, source, run };
+  const extra = inpainting && (await inpaintingChannels(model, inpainting));
+  const copies = conditioning.factors.length;
+  const isNegative = conditioning.isNegative.flatMap((each) => Array<boolean>(samples).fill(each));
+  const controlled = controller(model, request.control ?? [], {
+    nets: controlNets,
+    isGuess: request.isGuess ?? false,
+    isNegative,
+  });
 
-  const latents = await denoise(model, dims, async (spaces) => {
-    const copies = conditioning.factors.length;
+  const latents = await inLatentSpace(model, dims, async (space) => {
+    const paste =
+      inpainting && start && extra === undefined
+        ? await pasting(space, inpainting, { picture: start.data, noise })
+        : undefined;
     let stepsDone = 0;
-    const noise = await spaces.fill(random.first(dims));
-    const given = start && (await spaces.fill(start.data));
     tell.denoising(0, 0);
     return runSampling(plan, {
-      store: spaces.latents.store,
+      store: space.latents.store,
       source,
-      noise,
-      picture: given,
+      noise: await space.fill(noise),
+      picture: start && (await space.fill(start.data)),
       signal,
       evaluate: async ({ input, timestep }) => {
-        const sample = await spaces.latents.input(input, copies);
+        const sample = await space.latents.input(input, copies);
+        const trunk = {
+          sample: sample.value,
+          timesteps: [timestep],
+          ...conditionsAt(stepsDone + 1),
+        };
+        const { control, release } = await controlled(trunk, run);
         try {
           const predicted = await model.unet.predict(
-            { sample: sample.value, timesteps: [timestep], ...conditionsAt(stepsDone + 1) },
+            { ...trunk, control, ...(extra === undefined ? {} : { extra: tiled(extra, copies) }) },
             { keepOnDevice: ['out_sample'], ...run },
           );
-          return mix(spaces.latents, predicted, conditioning.factors);
+          return mix(space.latents, predicted, conditioning.factors);
         } finally {
+          release();
           sample.release();
         }
       },
-      onStep: async ({ done, evaluated, original }) => {
+      onStep: async ({ done, evaluated, sample, original: seen }) => {
         stepsDone = done;
-        await spaces.latents.settle();
-        const seen = previews === true ? await spaces.latents.read(original) : undefined;
-        tell.denoising(done, evaluated, seen && previewPictures(seen, model.preview));
+        await paste?.(sample, plan.noised(done));
+        await space.latents.settle();
+        const small = previews === true ? await space.latents.read(seen) : undefined;
+        tell.denoising(done, evaluated, small && previewPictures(small, model.preview));
       },
     });
   });
@@ -199,34 +240,21 @@ async function draw(
   return { images, latents };
 }
 
-/** Latents of a run, and a way to put numbers among them. */
-type Spaces<Buffer> = {
-  readonly latents: Latents<Buffer>;
-  readonly fill: (data: Float32Array<ArrayBuffer>) => Promise<Buffer>;
-};
+/** A batch, `copies` times one behind the other. */
+function tiled({ dims, data }: HostTensor, copies: number): HostTensor {
+  const result = new Float32Array(copies * data.length);
+  for (let i = 0; i < copies; i++) result.set(data, i * data.length);
+  return { dims: [copies * (dims[0] ?? 1), ...dims.slice(1)], data: result };
+}
 
-async function denoise(
-  model: DiffusionModel,
-  dims: LatentDims,
-  run: <Buffer>(spaces: Spaces<Buffer>) => Promise<Buffer>,
-): Promise<HostTensor> {
-  const { backend } = model.runtime;
-  const within = async <Buffer>(latents: Latents<Buffer>): Promise<HostTensor> => {
-    try {
-      const fill = async (data: Float32Array<ArrayBuffer>): Promise<Buffer> => {
-        const buffer = latents.store.acquire();
-        await latents.store.write(buffer, data);
-        return buffer;
-      };
-      const result = await run({ latents, fill });
-      return await latents.read([{ buffer: result, coefficient: 1 }]);
-    } finally {
-      latents.dispose();
-    }
-  };
-  return backend instanceof WebGpuBackend
-    ? within(new GpuLatents(backend, dims))
-    : within(new HostLatents(dims));
+/** A mask that repaints everything. */
+function everywhere(width: number, height: number): HostTensor {
+  return { dims: [1, 1, height, width], data: new Float32Array(height * width).fill(1) };
+}
+
+/** A picture of medium grey. */
+function grey(width: number, height: number): HostTensor {
+  return { dims: [1, 3, height, width], data: new Float32Array(3 * height * width) };
 }
 
 /** What the network said, each part counting as guidance and composition have it. */
@@ -288,4 +316,7 @@ function check(model: DiffusionModel, request: GenerateRequest): void {
   if (picture !== undefined && picture.dims.join() !== [1, 3, height, width].join()) {
     throw wrong('picture', `[1, 3, ${height}, ${width}]`, `[${picture.dims.join(', ')}]`);
   }
+  if (mask !== undefined && picture === undefined)
+    throw wrong('mask', 'given with the picture that it belongs to', 'a mask alone');
+  if (mask !== undefined && picture !== undefined) checkMask(mask, picture);
 }

@@ -11,7 +11,10 @@ import { emphasized } from '../../../src/pipelines/emphasis.ts';
 import { generate, type GenerateRequest } from '../../../src/pipelines/generate.ts';
 import type { Runtime } from '../../../src/runtime/runtime.ts';
 import { startRuntime } from '../../../src/runtime/start.ts';
-import type { HostTensor } from '../../../src/tensor/host-tensor.ts';
+import { hostTensor, type HostTensor } from '../../../src/tensor/host-tensor.ts';
+import type { TensorEntry } from '../../../src/weights/checkpoint.ts';
+import type { Embedding } from '../../../src/weights/embedding.ts';
+import { readRows } from '../../../src/weights/read-tensor.ts';
 import { relativeError } from '../../../tools/conformance/case.ts';
 import { modelFolder } from '../../../tools/conformance/pipelines-cases.ts';
 import { readGolden } from '../../support/goldens.ts';
@@ -121,6 +124,55 @@ describe('a prompt', () => {
   });
 });
 
+describe('an embedding', () => {
+  const width = 32;
+  const toy = (count: number, value: number, name = 'toy'): Embedding => ({
+    name,
+    vectors: [
+      hostTensor(new Float32Array(count * 48), [count, 48]),
+      hostTensor(new Float32Array(count * width).fill(value), [count, width]),
+    ],
+  });
+
+  test('changes the picture by its word, in the prompt and in the negative one', async () => {
+    const embeddings = [toy(2, 0.3), toy(1, -0.2, 'other')];
+    const without = bits(await drawn('a toy'));
+    expect(bits(await drawn('a toy', { embeddings }))).not.toEqual(without);
+    expect(bits(await drawn('a toyed', { embeddings }))).toEqual(bits(await drawn('a toyed')));
+    const negative = { negativePrompt: 'Other' };
+    expect(bits(await drawn('a cat', { ...negative, embeddings }))).not.toEqual(
+      bits(await drawn('a cat', negative)),
+    );
+  });
+
+  test('that equals the vector of a token is that token', async () => {
+    const [{ tokenizer, encoder }] = model.texts;
+    const [id = 0] = tokenizer.tokenize('a');
+    const entry = encoder.stage.checkpoint.tensors.get(
+      'text_model.embeddings.token_embedding.weight',
+    );
+    const row = await readRows(entry as TensorEntry, [id]);
+    const embeddings = [{ name: 'toy', vectors: [hostTensor(row, [1, width])] }];
+    expect(bits(await drawn('(toy:1.2) cat', { embeddings }))).toEqual(
+      bits(await drawn('(a:1.2) cat')),
+    );
+  });
+
+  test.each([
+    [[toy(1, 0), toy(1, 0, 'TOY')], 'the embedding TOY is there twice'],
+    [[{ name: '', vectors: [] }], 'has no name'],
+    [
+      [{ name: 'big', vectors: [hostTensor(new Float32Array(768), [1, 768])] }],
+      'the embedding big has vectors of 768 numbers and is for another family of models',
+    ],
+  ])('is refused by name when it does not fit: %#', async (embeddings, message) => {
+    await expect(drawn('a toy', { embeddings })).rejects.toMatchObject({
+      code: 'invalid-argument',
+      message: expect.stringContaining(message) as string,
+    });
+  });
+});
+
 describe('text states', () => {
   const usual: Prompts = {
     prompt: 'a cat',
@@ -130,6 +182,7 @@ describe('text states', () => {
     steps: 4,
     guidanceScale: 4,
     clipSkip: 0,
+    embeddings: [],
   };
 
   async function encodeIds(ids: readonly number[]): Promise<HostTensor> {
