@@ -3,6 +3,7 @@
  */
 
 import { EngineError } from '../errors.ts';
+import { weightedSum } from './weighted-sum.ts';
 
 /** One term of a sum over buffers. */
 export type Term<Buffer> = { readonly buffer: Buffer; readonly coefficient: number };
@@ -23,6 +24,8 @@ export interface Store<Buffer> {
   combine(output: Buffer, terms: readonly Term<Buffer>[]): void | Promise<void>;
   /** `output = factor · buffer`, with a factor for each picture; `output` is another buffer. */
   scale(output: Buffer, buffer: Buffer, factors: readonly number[]): void | Promise<void>;
+  /** `output = a · b` element by element, as a mask is laid over latents; three different buffers. */
+  multiply(output: Buffer, a: Buffer, b: Buffer): void | Promise<void>;
   /** The Euclidean length of each picture. */
   norms(buffer: Buffer): readonly number[] | Promise<readonly number[]>;
 }
@@ -86,13 +89,9 @@ export class CpuStore implements Store<Float32Array<ArrayBuffer>> {
         );
       }
     }
-    const coefficients = Float64Array.from(terms, ({ coefficient }) => coefficient);
     const buffers = terms.map(({ buffer }) => buffer);
-    for (let i = 0; i < output.length; i++) {
-      let total = 0;
-      for (let k = 0; k < buffers.length; k++) total += coefficients[k]! * buffers[k]![i]!;
-      output[i] = total;
-    }
+    const factors = terms.map(({ coefficient }) => coefficient);
+    weightedSum(output, buffers, factors);
   }
 
   scale(
@@ -104,6 +103,14 @@ export class CpuStore implements Store<Float32Array<ArrayBuffer>> {
     for (const [picture, factor] of factors.entries()) {
       for (let i = picture * each; i < (picture + 1) * each; i++) output[i] = factor * buffer[i]!;
     }
+  }
+
+  multiply(
+    output: Float32Array<ArrayBuffer>,
+    a: Float32Array<ArrayBuffer>,
+    b: Float32Array<ArrayBuffer>,
+  ): void {
+    for (let i = 0; i < output.length; i++) output[i] = a[i]! * b[i]!;
   }
 
   norms(buffer: Float32Array<ArrayBuffer>): readonly number[] {
