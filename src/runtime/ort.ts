@@ -1,5 +1,5 @@
 /**
- * The only file that knows onnxruntime-web: loads one of its builds, makes sessions, runs them.
+ * Knows onnxruntime-web, and with `ort-builds.ts` alone does: takes one of its builds, makes sessions, runs them.
  *
  * The library allows one session creation and one run at a time, so everything goes through one queue
  * per build. Its messages are wrapped into {@link EngineError}s.
@@ -10,18 +10,12 @@ import type * as OrtModule from 'onnxruntime-web';
 import { EngineError, isEngineError } from '../errors.ts';
 import type { FloatDtype } from '../tensor/dtype.ts';
 import { SerialQueue } from '../util/serial-queue.ts';
-
-/**
- * - `wasm`: CPU only.
- * - `asyncify`: WebGPU in every browser and in Node.
- * - `jspi`: WebGPU where `WebAssembly.Suspending` exists; smaller, starts faster, costs less a run.
- */
-export type OrtBuild = 'wasm' | 'asyncify' | 'jspi';
+import { importBuild, type LoadedBuild, type OrtBuild, type WasmPaths } from './ort-builds.ts';
 
 /** Options of {@link loadOrt}; the first call for a build decides. */
 export type OrtOptions = {
-  /** Where the build's `.wasm` (and glue `.mjs`) lie; by default beside the library's own file. */
-  readonly wasmPaths?: string | { readonly wasm?: string; readonly mjs?: string };
+  /** Where the build's `.wasm` (and glue `.mjs`) lie, as absolute URLs; by default among the package's files. */
+  readonly wasmPaths?: WasmPaths;
   /** Threads of CPU kernels; default: half the logical cores, 1 without cross-origin isolation. */
   readonly threads?: number;
 };
@@ -55,7 +49,7 @@ const loaded = new Map<OrtBuild, Promise<Ort>>();
 export function loadOrt(build: OrtBuild, options: OrtOptions = {}): Promise<Ort> {
   let promise = loaded.get(build);
   if (promise === undefined) {
-    promise = importBuild(build).then((module) => new Ort(build, module, options));
+    promise = openBuild(build, options);
     promise.catch(() => loaded.delete(build));
     loaded.set(build, promise);
   }
@@ -67,41 +61,22 @@ export function bestGpuBuild(): OrtBuild {
   return 'Suspending' in WebAssembly ? 'jspi' : 'asyncify';
 }
 
-async function importBuild(build: OrtBuild): Promise<typeof OrtModule> {
+async function openBuild(build: OrtBuild, options: OrtOptions): Promise<Ort> {
   try {
-    switch (build) {
-      case 'wasm':
-        return isNode() ? await importForNode() : await import('onnxruntime-web/wasm');
-      case 'asyncify':
-        return await import('onnxruntime-web/webgpu');
-      case 'jspi':
-        return await import('onnxruntime-web/jspi');
-      default:
-        return build satisfies never;
-    }
+    return new Ort(build, await importBuild(build, options.wasmPaths), options.threads);
   } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
     throw new EngineError(
       'runtime-failed',
-      `onnxruntime-web's ${build} build could not be loaded`,
+      `onnxruntime-web's ${build} build could not be loaded: ${reason}`,
       { cause },
     );
   }
 }
 
-/** The library's entry for Node, whose threads work there; its name is kept from bundlers for browsers. */
-async function importForNode(): Promise<typeof OrtModule> {
-  const name: string = 'onnxruntime-web';
-  return (await import(/* @vite-ignore */ name)) as typeof OrtModule;
-}
-
-function isNode(): boolean {
-  return typeof process !== 'undefined' && process.versions?.node !== undefined;
-}
-
-function defaultThreads(build: OrtBuild): number {
-  // In Node, only the CPU build's own entry finds the file its threads start from.
-  if (isNode() && build !== 'wasm') return 1;
-  if (!isNode() && !globalThis.crossOriginIsolated) return 1;
+function defaultThreads(canUseThreads: boolean): number {
+  const isIsolated = typeof crossOriginIsolated === 'undefined' || crossOriginIsolated;
+  if (!canUseThreads || !isIsolated) return 1;
   const cores = typeof navigator === 'undefined' ? 2 : (navigator.hardwareConcurrency ?? 2);
   return Math.max(1, Math.min(8, Math.ceil(cores / 2)));
 }
@@ -112,13 +87,14 @@ export class Ort {
   readonly #module: typeof OrtModule;
   readonly #queue = new SerialQueue();
 
-  constructor(build: OrtBuild, module: typeof OrtModule, options: OrtOptions) {
+  constructor(
+    build: OrtBuild,
+    { module, canUseThreads }: LoadedBuild,
+    threads = defaultThreads(canUseThreads),
+  ) {
     this.build = build;
     this.#module = module;
-    module.env.wasm.numThreads = options.threads ?? defaultThreads(build);
-    if (options.wasmPaths !== undefined) {
-      module.env.wasm.wasmPaths = options.wasmPaths;
-    }
+    module.env.wasm.numThreads = threads;
   }
 
   /** Threads of CPU kernels. */

@@ -5,7 +5,7 @@
 import type { Spelling } from '../graph/builder.ts';
 import type { FloatDtype } from '../tensor/dtype.ts';
 import type { GpuDeviceInfo } from './gpu/device.ts';
-import type { OrtBuild } from './ort.ts';
+import type { OrtBuild } from './ort-builds.ts';
 import type { ThroughputByFormat } from './plan.ts';
 import type { Finding } from './self-check/self-check.ts';
 

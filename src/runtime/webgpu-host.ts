@@ -7,7 +7,8 @@ import { elementCount, type FloatDtype } from '../tensor/dtype.ts';
 import { isDeviceTensor } from './backend.ts';
 import { requestGpuDevice, type GpuDevice, type GpuDeviceOptions } from './gpu/device.ts';
 import { countNonFinite } from './gpu/kernels/finite.ts';
-import { bestGpuBuild, loadOrt, type OrtBuild, type OrtOptions } from './ort.ts';
+import type { OrtBuild } from './ort-builds.ts';
+import { bestGpuBuild, loadOrt, type OrtOptions } from './ort.ts';
 import type { DeviceBudget, Throughput, ThroughputByFormat } from './plan.ts';
 import type { RuntimeHost } from './runtime.ts';
 import { WebGpuBackend, type WebGpuBackendOptions } from './webgpu-backend.ts';
@@ -38,9 +39,13 @@ export type WebGpuHost = RuntimeHost & {
 
 /** Opens a device and starts the backend on it. */
 export async function startWebGpuHost(options: WebGpuHostOptions): Promise<WebGpuHost> {
-  const ort = await loadOrt(options.build ?? bestGpuBuild(), options);
+  // The device first: without one, the library need not be downloaded.
   const gpu = await requestGpuDevice(options.gpu, options);
   const { device } = gpu;
+  const ort = await loadOrt(options.build ?? bestGpuBuild(), options).catch((error: unknown) => {
+    device.destroy();
+    throw error;
+  });
   const backend = new WebGpuBackend(ort, gpu, options);
   return {
     gpu,
