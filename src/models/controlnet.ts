@@ -8,6 +8,7 @@ import { parseControlNetConfig, type ControlNetConfig } from '../networks/unet-c
 import type { RunTensor } from '../runtime/backend.ts';
 import type { Runtime, StageRunOptions } from '../runtime/runtime.ts';
 import { Stage } from '../runtime/stage.ts';
+import type { HostTensor } from '../tensor/host-tensor.ts';
 import type { Checkpoint } from '../weights/checkpoint.ts';
 import { isRagged, trunkInputs, type TrunkInputs } from './unet.ts';
 
@@ -15,8 +16,8 @@ import { isRagged, trunkInputs, type TrunkInputs } from './unet.ts';
 export type ControlNetInputs = TrunkInputs & {
   /** RGB in [0, 1] at full size, [B, 3, 8H, 8W] for Stable Diffusion. */
   readonly hint: RunTensor;
-  /** Factor on all residuals; 1 is full strength. */
-  readonly conditioningScale: number;
+  /** Factor on all residuals, one for all pictures of the batch or one for each; 1 is full strength, 0 nothing. */
+  readonly conditioningScale: number | readonly number[];
   /** Residuals weigh from 0.1 to 1 with depth; default false. */
   readonly isGuess?: boolean;
 };
@@ -43,6 +44,13 @@ export class ControlNet {
     });
   }
 
+  /** Names of what {@link ControlNet.residuals} gives. */
+  get residualNames(): string[] {
+    const { levels } = this.config;
+    const blocks = levels.reduce((sum, { layers }) => sum + layers + 1, 0);
+    return [...Array.from({ length: blocks }, (_, i) => `down_${i}`), 'mid'];
+  }
+
   /** The residuals `down_0`, `down_1`, … and `mid`. */
   async residuals(
     inputs: ControlNetInputs,
@@ -55,8 +63,15 @@ export class ControlNet {
     const given = {
       ...trunkInputs(this.config, inputs),
       hint: inputs.hint,
-      conditioning_scale: { dims: [1], data: Float32Array.of(inputs.conditioningScale) },
+      conditioning_scale: scales(inputs),
     };
     return this.#runtime.run(this.stage, variant, given, options);
   }
+}
+
+function scales({ sample, conditioningScale }: ControlNetInputs): HostTensor {
+  const [batch = 1] = sample.dims;
+  const each = typeof conditioningScale === 'number' ? [conditioningScale] : conditioningScale;
+  const data = Float32Array.from({ length: batch }, (_, i) => each[i] ?? each.at(-1) ?? 1);
+  return { dims: [batch, 1, 1, 1], data };
 }

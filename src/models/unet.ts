@@ -33,12 +33,18 @@ export type TrunkInputs = {
 
 /** What a UNet is given at every step. */
 export type UNetInputs = TrunkInputs & {
+  /** Inpainting models: mask and masked picture [B, 5, H, W], the channels behind those of the sample. */
+  readonly extra?: HostTensor;
   /** Residuals of each ControlNet, by the names its graph gives them. */
   readonly control?: readonly Readonly<Record<string, RunTensor>>[];
 };
 
 /** Which graph a run needs. */
-export type UNetVariant = { readonly controlNets: number; readonly isRagged: boolean };
+export type UNetVariant = {
+  readonly controlNets: number;
+  readonly isRagged: boolean;
+  readonly extraChannels: number;
+};
 
 /** See the file's header. */
 export class UNet {
@@ -70,7 +76,13 @@ export class UNet {
       for (const [name, residual] of Object.entries(residuals))
         given[`control_${n}_${name}`] = residual;
     }
-    const variant = { controlNets: control.length, isRagged: isRagged(this.config, inputs.sample) };
+    const { extra } = inputs;
+    if (extra !== undefined) given['extra'] = extra;
+    const variant = {
+      controlNets: control.length,
+      isRagged: isRagged(this.config, inputs.sample),
+      extraChannels: extra?.dims[1] ?? 0,
+    };
     const outputs = await this.#runtime.run(this.stage, variant, given, options);
     return outputs['out_sample'] as RunTensor;
   }

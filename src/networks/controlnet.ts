@@ -2,7 +2,7 @@
  * ControlNetModel of diffusers: a UNet's way down that reads a hint picture and returns residuals.
  *
  * Inputs (all f32): those of the UNet it steers, `hint` (RGB in [0, 1] at full size) and
- * `conditioning_scale` [1]. Outputs: `down_i` for every skip connection and `mid`, already scaled.
+ * `conditioning_scale` [B, 1, 1, 1]. Outputs: `down_i` for every skip connection and `mid`, already scaled.
  */
 
 import type { GraphModule } from '../graph/builder.ts';
@@ -44,7 +44,7 @@ export function controlNetGraph(
       channels: config.hintChannels,
     });
     const given = conditions(ops, config, w, sizes);
-    const strength = ops.input('conditioning_scale', [1]);
+    const strength = ops.input('conditioning_scale', [batch, 1, 1, 1]);
 
     const entry = ops.conv2d(sample, w.at('conv_in'), { out: first.channels, kernel: 3 });
     const hinted = hintNetwork(

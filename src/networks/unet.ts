@@ -1,7 +1,7 @@
 /**
  * UNet2DConditionModel of diffusers: SD 1.x, SD 2.x, SDXL, inpainting and LCM variants.
  *
- * Inputs (all f32): `sample` (latents, any number of channels), `time_proj` [B, C0], `encoder_hidden_states`
+ * Inputs (all f32): `sample` (latents, any number of channels, of which some may come as `extra`), `time_proj` [B, C0], `encoder_hidden_states`
  * [B, T, C], where the config asks for them `timestep_cond` and `added_cond`, and for each ControlNet n
  * `control_n_down_i`, `control_n_mid`. Output: `out_sample`. See unet-inputs.ts for what fills them.
  */
@@ -24,6 +24,8 @@ export type UNetOptions = NetworkOptions & {
    * (64 pixels for SD 1.x) and saves the crops.
    */
   readonly isRagged?: boolean;
+  /** Channels that come as an input `extra` of their own, behind those of `sample`: inpainting's 5; default 0. */
+  readonly extraChannels?: number;
 };
 
 /** Writes the graph of a UNet. */
@@ -36,7 +38,17 @@ export function unetGraph(
     const sizes = openSizes(options.isRagged === true ? 1 : sizeMultiple(config));
     const [first] = config.levels as [UNetConfig['levels'][0]];
     const { batch, height, width } = sizes;
-    const sample = ops.imageInput('sample', { batch, height, width, channels: config.inChannels });
+    const { extraChannels = 0 } = options;
+    const size = { batch, height, width };
+    const channels = config.inChannels - extraChannels;
+    const latents = ops.imageInput('sample', { ...size, channels });
+    const sample =
+      extraChannels === 0
+        ? latents
+        : ops.concatChannels(
+            latents,
+            ops.imageInput('extra', { ...size, channels: extraChannels }),
+          );
     const given = conditions(ops, config, w, sizes);
 
     const entry = ops.conv2d(sample, w.at('conv_in'), { out: first.channels, kernel: 3 });

@@ -301,7 +301,7 @@ async function decode(
 
 function check(model: DiffusionModel, request: GenerateRequest): void {
   const { scale } = model.vae;
-  const { width, height, steps, samples = 1, picture } = request;
+  const { width, height, steps, samples = 1, picture, mask } = request;
   const wrong = (field: string, allowed: string, value: unknown): EngineError =>
     new EngineError('invalid-argument', `${field} must be ${allowed}, got ${String(value)}`, {
       detail: { field, value },

@@ -4,6 +4,7 @@
 
 import type { Autoencoder } from '../models/vae.ts';
 import type { NoiseSource } from '../rng/noise-source.ts';
+import type { LatentDims } from '../runtime/latents/latents.ts';
 import type { StageRunOptions } from '../runtime/runtime.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
 
@@ -36,6 +37,16 @@ export async function encodePicture(
     dims: [samples, latentChannels, height, width],
     data: result.map((value) => value * scalingFactor),
   };
+}
+
+/** Draws the random numbers that encoding would, without encoding: what comes next then is as if it had been done. */
+export function drawPosterior(
+  vae: Autoencoder,
+  [, channels, height, width]: LatentDims,
+  source: NoiseSource,
+): void {
+  // An AutoencoderTiny has no posterior.
+  if ('widths' in vae.config) source.normal(channels * height * width);
 }
 
 /** A draw from a diagonal Gaussian: mean, then logarithm of the variance, one behind the other. */

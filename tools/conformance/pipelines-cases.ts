@@ -2,6 +2,7 @@
  * The cases of `pipelines.json` (whole runs on the tiny checkpoints) and of `embedded.json` (on the embedded model).
  */
 
+import { ControlNet } from '../../src/models/controlnet.ts';
 import { DiffusionModel } from '../../src/models/diffusion-model.ts';
 import type { ModelFolder } from '../../src/models/folder-parts.ts';
 import type { JsonConfig } from '../../src/networks/config.ts';
@@ -34,6 +35,7 @@ type GoldenRun = {
   readonly height?: number;
   readonly strength?: number;
   readonly use_karras_sigmas?: 'yes' | 'no';
+  readonly controlnet_conditioning_scale?: number;
 };
 
 type Runs = { runs: GoldenRun[] };
@@ -52,6 +54,8 @@ const SD15_SCHEDULER: JsonConfig = {
   trained_betas: null,
 };
 
+const CONTROL_NET = 'tiny-controlnet';
+
 /** Of a picture: mean absolute difference, in a range of 1. */
 const IMAGE_TOLERANCE = 2 / 255;
 
@@ -69,18 +73,35 @@ export async function pipelinesCases(
     remembered((runtime) =>
       DiffusionModel.open(runtime, modelFolder(name, folder.read, `${name}/`)),
     );
-  const [openSd, openXl] = [opening('tiny-sd15'), opening('tiny-sdxl')];
+  const open = {
+    sd15: opening('tiny-sd15'),
+    xl: opening('tiny-sdxl'),
+    inpaint: opening('tiny-inpaint'),
+    controlNet: remembered(
+      async (runtime) =>
+        new ControlNet(
+          runtime,
+          await folder.json(`${CONTROL_NET}/config.json`),
+          await folder.checkpoint(CONTROL_NET),
+        ),
+    ),
+  };
   return golden.json.runs.map((run) => ({
     name: `pipelines/${run.name}`,
     tolerance: latentTolerance(setting),
     run: async (runtime) => {
       const isXl = run.pipeline === 'StableDiffusionXLPipeline';
-      const model = await (isXl ? openXl : openSd)(runtime);
+      const family = isXl ? 'xl' : run.name.endsWith('/9ch') ? 'inpaint' : 'sd15';
+      const model = await open[family](runtime);
       const request = pipelineRequest(golden, run);
-      const { images, latents } = await generate(model, {
-        ...request,
-        schedulerConfig: SD15_SCHEDULER,
-      });
+      const controlNets = new Map(
+        request.control === undefined ? [] : [[CONTROL_NET, await open.controlNet(runtime)]],
+      );
+      const { images, latents } = await generate(
+        model,
+        { ...request, schedulerConfig: SD15_SCHEDULER },
+        { controlNets },
+      );
       return [
         { computed: latents, expected: goldenTensor(golden, `${run.name}/latent`) },
         {
@@ -164,6 +185,20 @@ function pipelineRequest(golden: GoldenFile<Runs>, run: GoldenRun): GenerateRequ
     case 'StableDiffusionImg2ImgPipeline': {
       const picture = initImage(golden);
       return { ...request, picture, strength: run.strength ?? 0.8 };
+    }
+    case 'StableDiffusionInpaintPipeline': {
+      const { shape, data } = golden.int32('mask');
+      const mask = hostTensor(
+        Float32Array.from(data, (value) => value / 255),
+        [1, 1, ...shape],
+      );
+      return { ...request, picture: initImage(golden), mask, strength: run.strength ?? 1 };
+    }
+    case 'StableDiffusionControlNetPipeline': {
+      const { dims, data } = initImage(golden);
+      const hint = { dims, data: data.map((value) => (value + 1) / 2) };
+      const conditioningScale = run.controlnet_conditioning_scale ?? 1;
+      return { ...request, control: [{ id: CONTROL_NET, hint, conditioningScale }] };
     }
     default:
       throw new Error(`unknown pipeline ${String(run.pipeline)}`);

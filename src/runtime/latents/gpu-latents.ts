@@ -7,6 +7,7 @@
 import { isDeviceTensor, type RunTensor } from '../backend.ts';
 import { BUFFER_USAGE, MAP_MODE } from '../gpu/flags.ts';
 import { Combiner } from '../gpu/kernels/combine.ts';
+import { multiplyBuffers } from '../gpu/kernels/multiply.ts';
 import type { WebGpuBackend } from '../webgpu-backend.ts';
 import { normsOf, type Store, type Term } from '../../samplers/store.ts';
 import { toChannelsFirst, toChannelsLast, type HostTensor } from '../../tensor/host-tensor.ts';
@@ -116,6 +117,8 @@ export class GpuLatents implements Latents<Span> {
           await this.#combiner.run(at, [term], each);
         }
       },
+      multiply: (output, a, b) =>
+        multiplyBuffers(this.#device, output.buffer, [a.buffer, b.buffer], length),
       norms: async (span) => {
         const { data } = await this.read([{ buffer: span, coefficient: 1 }]);
         return normsOf(data, pictures);

@@ -12,7 +12,11 @@ import { readEmbedded, readGolden } from '../../support/goldens.ts';
 
 const setting = { backend: 'wasm', precision: 'float32' } as const;
 const folder = new GoldenFolder(readGolden, readEmbedded);
-const CLAIMED = [/^pipelines\/(txt2img|img2img)\//, /^embedded\//];
+const CLAIMED = [
+  /^pipelines\/(txt2img|img2img|inpaint)\//,
+  /^pipelines\/(sdxl|controlnet)$/,
+  /^embedded\//,
+];
 const all = await collectCases(folder, ['pipelines', 'embedded'], setting);
 const cases = all.filter(({ name }) => CLAIMED.some((pattern) => pattern.test(name)));
 
