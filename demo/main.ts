@@ -77,6 +77,8 @@ async function answer(job: Job, signal: AbortSignal): Promise<boolean> {
     previews: true,
     onProgress: (progress) => {
       job.tell(progress);
+      // The last word may come after the picture.
+      if (running?.signal !== signal) return;
       document.title = `${Math.round(progress.progress * 100)} % · ${TITLE}`;
     },
   };
@@ -89,7 +91,7 @@ async function answer(job: Job, signal: AbortSignal): Promise<boolean> {
           { ...body, init_image: image, strength: settings.strength },
           options,
         );
-  if (reply.status === 'error') {
+  if (reply.status !== 'success') {
     showError(reply.message);
     return false;
   }
