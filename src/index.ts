@@ -6,10 +6,11 @@ export { Client, createClient } from './api/client.ts';
 export type {
   ClientOptions,
   ClientProgress,
-  DrawingEngine,
+  ClientSettings,
   Reply,
   RequestCallOptions,
 } from './api/client.ts';
+export type { DrawingEngine } from './api/engine-artist.ts';
 export type { ErrorBody, SuccessBody } from './api/response.ts';
 export { SCHEDULER_LABELS } from './api/schema/scheduler-names.ts';
 export { parseManifest, shippedManifest } from './models/manifest.ts';

@@ -2,36 +2,48 @@
  * The API on a page: bodies as they would be sent to the cloud go in, the same replies come out, drawn by this machine.
  *
  * The engine starts with the first call, in a worker of its own, and a model is opened by the first request that needs it.
+ * Jobs and pictures are kept in the browser's own storage.
  */
 
-import type { Engine, MemoryReport } from '../engine/engine.ts';
+import type { MemoryReport } from '../engine/engine.ts';
+import { browserStorage } from '../jobs/indexed-db-storage.ts';
+import { JobQueue } from '../jobs/job-queue.ts';
+import { memoryStorage } from '../jobs/memory-storage.ts';
+import type { JobStorage } from '../jobs/storage.ts';
+import { tabPresence } from '../jobs/tab-presence.ts';
 import { shippedManifest, type Manifest, type ModelEntry } from '../models/manifest.ts';
-import type { GenerateProgress } from '../pipelines/progress.ts';
 import { EngineClient, type EngineClientOptions } from '../protocol/client.ts';
 import type { RuntimeReport } from '../runtime/report.ts';
-import { draw, type DrawOptions, type ServedModel } from './draw.ts';
-import type { ErrorBody, SuccessBody } from './response.ts';
-import type { GenerationRequest } from './schema/request-types.ts';
+import { answerCall } from './answer.ts';
+import type { ArtistOptions, DrawProgress } from './artist.ts';
+import { apiContext, type ApiContext, type ApiOptions } from './context.ts';
+import { EngineArtist, type DrawingEngine } from './engine-artist.ts';
+import { createHandler } from './handler.ts';
+import type { Handle } from './http/cors.ts';
+import { ModelRegistry } from './model-registry.ts';
+import { publishedLinks } from './outputs.ts';
+import type { ErrorBody, FailedBody, SuccessBody } from './response.ts';
+import type { EndpointName } from './routes.ts';
 
-/** What the client needs of an engine: here, or behind a worker's boundary. */
-export type DrawingEngine = Pick<
-  Engine,
-  'openModel' | 'generate' | 'unload' | 'dispose' | 'report'
-> & {
-  /** Memory of weights now. */
-  memory(): MemoryReport | Promise<MemoryReport>;
+/** What both ways to a {@link Client} take. */
+export type ClientSettings = Pick<ApiOptions, 'settings'> & {
+  /** Id of the model for requests that name one that is not here; default: such requests are refused. */
+  readonly anyModel?: string;
+  /** Where jobs and pictures are kept; default of {@link createClient}: the browser's IndexedDB, else memory. */
+  readonly storage?: JobStorage;
+  /** Addresses of pictures; default: object URLs, which are the caller's to revoke. */
+  readonly links?: ApiOptions['links'];
 };
 
 /** Options of {@link createClient}: those of the engine, and the list of models. */
-export type ClientOptions = EngineClientOptions & {
-  /** The models to answer with; default the list that ships with the package. */
-  readonly manifest?: Manifest;
-};
+export type ClientOptions = EngineClientOptions &
+  ClientSettings & {
+    /** The models to answer with; default the list that ships with the package. */
+    readonly manifest?: Manifest;
+  };
 
 /** How far a request is: before it draws, the engine is started and the model opened. */
-export type ClientProgress = Omit<GenerateProgress, 'phase'> & {
-  readonly phase: 'starting' | 'opening' | GenerateProgress['phase'];
-};
+export type ClientProgress = DrawProgress;
 
 /** Options of a request. */
 export type RequestCallOptions = {
@@ -43,9 +55,13 @@ export type RequestCallOptions = {
 };
 
 /** A reply: the pictures' addresses, or what was wrong. */
-export type Reply = SuccessBody | ErrorBody;
+export type Reply = SuccessBody | ErrorBody | FailedBody;
 
-type Publish = DrawOptions['publish'];
+/** Keeps a picture's file and gives the address for the reply. */
+export type Publish = (file: Uint8Array<ArrayBuffer>, name: string) => Promise<string>;
+
+/** Where the direct calls seem to come from. */
+const ORIGIN = globalThis.location?.origin ?? 'http://localhost';
 
 /** See the file's header; made by {@link createClient}. */
 export class Client {
@@ -53,25 +69,49 @@ export class Client {
   readonly models: readonly ModelEntry[];
   /** Id of the model that answers requests that name none. */
   readonly defaultModel: string;
-  readonly #start: () => Promise<DrawingEngine>;
-  readonly #publish: Publish;
-  #engine: Promise<DrawingEngine> | undefined;
-  #requests = 0;
+  readonly #artist: EngineArtist;
+  readonly #context: ApiContext;
+  readonly #handle: Handle;
 
   /**
    * @param start Starts the engine, when it is first needed and again after a start that failed.
-   * @param publish Keeps a picture's file and gives the address for the reply; default an object URL, which is the caller's
-   *   to revoke.
+   * @param publish Keeps a picture's file and gives the address for the reply, where the settings name no links.
    */
   constructor(
     start: () => Promise<DrawingEngine>,
     manifest: Manifest,
-    publish: Publish = objectUrl,
+    publish?: Publish,
+    { anyModel, storage = memoryStorage(), links, settings = {} }: ClientSettings = {},
   ) {
-    this.#start = start;
-    this.#publish = publish;
     this.models = manifest.models;
     this.defaultModel = manifest.default;
+    this.#artist = new EngineArtist(start);
+    const presence = tabPresence();
+    const queue = new JobQueue({ storage, ...(presence === undefined ? {} : { presence }) });
+    const publishFile =
+      publish &&
+      (async (file: Blob, name: string) => publish(new Uint8Array(await file.arrayBuffer()), name));
+    this.#context = apiContext({
+      artist: this.#artist,
+      models: new ModelRegistry(manifest.models, {
+        defaultModel: manifest.default,
+        anyModel: anyModel ?? null,
+      }),
+      queue,
+      links: links ?? publishedLinks((name) => queue.file(name), publishFile),
+      settings,
+    });
+    this.#handle = createHandler(this.#context);
+  }
+
+  /**
+   * Answers an HTTP request to the API, as `fetch` would: any of its paths, such as `/api/v6/images/text2img`, at any
+   * host. Nothing is sent anywhere. Never rejects but for a request that cannot be made.
+   */
+  fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
+    const request =
+      input instanceof Request ? input : new Request(new URL(input, ORIGIN), init ?? {});
+    return this.#handle(request);
   }
 
   /** Answers the body of a text2img request (`v4/dreambooth`). Never throws but for an abort. */
@@ -79,94 +119,62 @@ export class Client {
     return this.#answer('text2img', body, options);
   }
 
-  /** Answers the body of an img2img request (`v4/dreambooth/img2img`), whose init_image may also be a Blob. */
+  /** Answers the body of an img2img request (`v4/dreambooth/img2img`), whose images may also be Blobs. */
   imageToImage(body: unknown, options: RequestCallOptions = {}): Promise<Reply> {
     return this.#answer('img2img', body, options);
   }
 
+  /** Answers the body of an inpaint request (`v4/dreambooth/inpaint`), whose images may also be Blobs. */
+  inpaint(body: unknown, options: RequestCallOptions = {}): Promise<Reply> {
+    return this.#answer('inpaint', body, options);
+  }
+
+  /** Answers the body of a ControlNet request (`v5/controlnet`), whose images may also be Blobs. */
+  controlnet(body: unknown, options: RequestCallOptions = {}): Promise<Reply> {
+    return this.#answer('controlnet', body, options);
+  }
+
   /** What draws and why; starts the engine if need be. */
-  async report(): Promise<RuntimeReport> {
-    return (await this.#started()).report;
+  report(): Promise<RuntimeReport> {
+    return this.#artist.report();
   }
 
   /** Memory of weights now; starts the engine if need be. */
-  async memory(): Promise<MemoryReport> {
-    return (await this.#started()).memory();
+  memory(): Promise<MemoryReport> {
+    return this.#artist.memory();
   }
 
-  /** Frees everything and ends the worker. A later call starts afresh. */
+  /** Cancels what is being drawn, frees everything and ends the worker. A later call starts afresh. */
   async dispose(): Promise<void> {
-    const engine = this.#engine;
-    this.#engine = undefined;
-    await (await engine?.catch(() => undefined))?.dispose();
+    await this.#context.queue.clear();
+    await this.#artist.restart();
   }
 
-  #answer(
-    operation: GenerationRequest['operation'],
-    body: unknown,
-    { signal, onProgress, previews }: RequestCallOptions,
-  ): Promise<Reply> {
-    const first = this.models.filter(({ id }) => id === this.defaultModel);
-    const others = this.models.filter(({ id }) => id !== this.defaultModel);
-    const served = [...first, ...others].map((entry) => this.#served(entry, onProgress));
-    return draw(body, {
-      operation,
-      models: served as [ServedModel, ...ServedModel[]],
-      id: ++this.#requests,
-      publish: this.#publish,
-      signal,
-      onProgress,
-      previews,
-    });
-  }
-
-  #served(entry: ModelEntry, onProgress: RequestCallOptions['onProgress']): ServedModel {
-    const { id, nativeSize, isNativeOnly = false } = entry;
-    const tell = (phase: 'starting' | 'opening', steps: number): void =>
-      onProgress?.({ phase, progress: 0, step: 0, steps, secondsLeft: undefined });
-    return {
-      id,
-      nativeSize,
-      isNativeOnly,
-      generate: async (request, options) => {
-        const { signal } = options;
-        tell('starting', request.steps);
-        const engine = await abortable(this.#started(), signal);
-        tell('opening', request.steps);
-        await engine.openModel(entry, { signal });
-        return engine.generate(id, request, options);
-      },
-    };
-  }
-
-  #started(): Promise<DrawingEngine> {
-    this.#engine ??= this.#start().catch((error: unknown) => {
-      this.#engine = undefined;
-      throw error;
-    });
-    return this.#engine;
+  async #answer(name: EndpointName, body: unknown, options: ArtistOptions): Promise<Reply> {
+    const call = {
+      version: 'v4',
+      body,
+      origin: ORIGIN,
+      waitSeconds: Infinity,
+      ...options,
+    } as const;
+    return (await answerCall(name, call, this.#context)) as Reply;
   }
 }
 
 /** A client that draws in a worker. Costs nothing until it is asked for a picture. */
 export function createClient({
   manifest = shippedManifest(),
+  anyModel,
+  storage = browserStorage(),
+  links,
+  settings = {},
   ...options
 }: ClientOptions = {}): Client {
-  return new Client(() => EngineClient.start(options), manifest);
-}
-
-function objectUrl(png: Uint8Array<ArrayBuffer>): Promise<string> {
-  return Promise.resolve(URL.createObjectURL(new Blob([png], { type: 'image/png' })));
-}
-
-/** The engine goes on starting for the next request, but this one need not wait for it. */
-function abortable<T>(task: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return task;
-  signal.throwIfAborted();
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason as Error);
-    signal.addEventListener('abort', abort, { once: true });
-    task.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  return new Client(() => EngineClient.start(options), manifest, undefined, {
+    storage,
+    settings,
+    ...(anyModel === undefined ? {} : { anyModel }),
+    ...(links === undefined ? {} : { links }),
   });
 }

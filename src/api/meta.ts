@@ -8,7 +8,7 @@
 import type { Parameters } from '../image/parameters.ts';
 import { judgeImage } from '../image/source.ts';
 import type { MetaKey } from './schema/meta-keys.ts';
-import type { GenerationRequest } from './schema/request-types.ts';
+import type { ControlnetRequest, GenerationRequest } from './schema/request-types.ts';
 import { SCHEDULER_LABELS } from './schema/scheduler-names.ts';
 import { seedOfPicture } from './schema/seed.ts';
 import { VERSIONS } from './schema/versions.ts';
@@ -20,6 +20,8 @@ export type Drawing = {
   readonly request: GenerationRequest;
   /** The model that drew, under the id it is registered with. */
   readonly modelId: string;
+  /** What the request called it; null when it named none. */
+  readonly requestedModel: string | null;
   /** The final texts: after a style, enhancing and translation. */
   readonly prompt: string;
   readonly negativePrompt: string;
@@ -48,6 +50,10 @@ const address = (image: string | Blob | null): string | null => {
   return 'kind' in judgement && judgement.kind === 'url' ? image.trim() : null;
 };
 
+function ofControlnet(describe: (request: ControlnetRequest) => MetaValue): Describe {
+  return (_, request) => (request.operation === 'controlnet' ? describe(request) : null);
+}
+
 const META: Readonly<Record<MetaKey, Describe>> = {
   prompt: ({ prompt }) => prompt,
   negative_prompt: ({ negativePrompt }) => negativePrompt,
@@ -65,9 +71,19 @@ const META: Readonly<Record<MetaKey, Describe>> = {
   seed: ({ seed }) => seed,
   steps: (_, request) => request.num_inference_steps,
   n_samples: (_, { samples }) => samples,
-  strength: (_, request) => (request.operation === 'img2img' ? request.strength : null),
-  init_image: (_, request) =>
-    request.operation === 'img2img' ? address(request.init_image) : null,
+  strength: (_, request) => ('strength' in request ? request.strength : null),
+  init_image: (_, request) => ('init_image' in request ? address(request.init_image) : null),
+  mask_image: (_, request) => ('mask_image' in request ? address(request.mask_image) : null),
+  control_image: (_, request) =>
+    'control_image' in request ? address(request.control_image) : null,
+  controlnet_model: ofControlnet(({ controlnet_model: nets }) => nets.join(',')),
+  controlnet_type: ofControlnet(({ controlnet_type: types }) => types.join(',')),
+  auto_hint: ofControlnet(({ auto_hint: flag }) => yesNo(flag)),
+  guess_mode: ofControlnet(({ guess_mode: flag }) => yesNo(flag)),
+  // Text, as on the API's pages.
+  controlnet_conditioning_scale: ofControlnet(({ controlnet_conditioning_scale: scales }) =>
+    scales.join(','),
+  ),
   upscale: (_, { upscale }) => (upscale === 1 ? 'no' : String(upscale)),
   multi_lingual: (_, request) => yesNo(request.multi_lingual),
   panorama: (_, { panorama }) => yesNo(panorama),
@@ -107,7 +123,14 @@ const META: Readonly<Record<MetaKey, Describe>> = {
 export function generationMeta(drawing: Drawing, version: ApiVersion): Record<string, MetaValue> {
   const { request } = drawing;
   const keys = VERSIONS[version].meta[request.operation];
-  return Object.fromEntries(keys.map((key) => [key, META[key](drawing, request, version)]));
+  const { requestedModel, modelId } = drawing;
+  return {
+    ...Object.fromEntries(keys.map((key) => [key, META[key](drawing, request, version)])),
+    // Beside the documented keys: which name the client used for a model that is called otherwise here.
+    ...(requestedModel === null || requestedModel === modelId
+      ? {}
+      : { requested_model_id: requestedModel }),
+  };
 }
 
 /** How the picture `index` of a drawing was made, for its file. */
@@ -128,7 +151,7 @@ export function pictureParameters(drawing: Drawing, index: number): Parameters {
       Seed: seedOfPicture(seed, index),
       Size: `${width}x${height}`,
       Model: modelId,
-      'Denoising strength': request.operation === 'img2img' ? request.strength : undefined,
+      'Denoising strength': 'strength' in request ? request.strength : undefined,
       'Clip skip': request.clip_skip === 1 ? undefined : request.clip_skip,
     },
   };

@@ -11,7 +11,6 @@ import { fieldMessages } from '../util/field-error.ts';
 import type { FieldMessages } from '../util/field-error.ts';
 import { generationMeta } from './meta.ts';
 import type { Drawing, MetaValue } from './meta.ts';
-import { placeholderHint } from './schema/features.ts';
 import { VERSIONS } from './schema/versions.ts';
 import type { ApiVersion } from './schema/versions.ts';
 
@@ -72,7 +71,7 @@ export type ProcessingBody = {
   webhook_status: '';
   fetch_result: string;
   id: number;
-  output: readonly string[];
+  output: readonly string[] | '';
   meta: Record<string, MetaValue>;
   future_links: readonly string[];
   warnings?: readonly string[];
@@ -104,6 +103,7 @@ export const ERROR_MESSAGES = {
   pathUnknown: 'Endpoint not found',
   requestUnknown: 'Request not found',
   failed: 'Failed, Try Again',
+  repeated: 'Rate limit exceeded',
   internal: 'Internal server error. Please try again.',
 } as const;
 
@@ -133,7 +133,24 @@ export function successBody(options: SuccessOptions): SuccessBody {
 
 /** The reply to a generation that takes longer than the client should wait. */
 export function processingBody(options: ProcessingOptions): ProcessingBody {
-  const { version, id, drawing, eta, origin, futureLinks } = options;
+  const { version, drawing, futureLinks } = options;
+  return {
+    ...waitingBody(options),
+    // Empty text where the API's pages have it so.
+    output: drawing.request.operation === 'controlnet' ? '' : [],
+    meta: generationMeta(drawing, version),
+    future_links: futureLinks,
+    ...remarks(options),
+  };
+}
+
+/** What the replies to all jobs have in common that take longer. */
+export function waitingBody({
+  version,
+  id,
+  eta,
+  origin,
+}: Pick<ProcessingOptions, 'version' | 'id' | 'eta' | 'origin'>) {
   const { waitMessage, wholeEta, fetchPath } = VERSIONS[version];
   return {
     status: 'processing',
@@ -143,23 +160,13 @@ export function processingBody(options: ProcessingOptions): ProcessingBody {
     webhook_status: '',
     fetch_result: `${origin}/api/${fetchPath}/${id}`,
     id,
-    output: [],
-    meta: generationMeta(drawing, version),
-    future_links: futureLinks,
-    ...remarks(options),
-  };
+  } as const;
 }
 
 /** The reply to a request that is refused. */
 export function errorBody(message: string | FieldMessages, tip?: string): ErrorBody {
   const body: ErrorBody = { status: 'error', message, messege: message };
   return tip === undefined ? body : { ...body, tip };
-}
-
-/** The reply to a request for a model that is not registered. */
-export function unknownModelBody(modelId: string): ErrorBody {
-  const hint = placeholderHint(modelId);
-  return errorBody(ERROR_MESSAGES.modelUnknown + (hint === '' ? '' : `.${hint}`));
 }
 
 /** The state of a job that went wrong. */

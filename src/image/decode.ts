@@ -8,6 +8,7 @@
 import { EngineError, isEngineError } from '../errors.ts';
 import { fieldError, theField } from '../util/field-error.ts';
 import { imageType } from './image-type.ts';
+import { decodeJpeg } from './jpeg.ts';
 import { blankPicture } from './picture.ts';
 import type { Picture } from './picture.ts';
 import { decodePng } from './png-decoder.ts';
@@ -39,7 +40,8 @@ function canDecodeInBrowser(): boolean {
 
 async function decodeInBrowser(blob: Blob, type: string): Promise<Picture> {
   if (!canDecodeInBrowser()) {
-    const message = `Outside of a browser only PNG images can be read, and this is ${type}.`;
+    if (type === 'image/jpeg') return decodeInNode(blob);
+    const message = `Outside of a browser only PNG and JPEG images can be read, and this is ${type}.`;
     throw new EngineError('unsupported', message);
   }
   let bitmap: ImageBitmap;
@@ -57,4 +59,13 @@ async function decodeInBrowser(blob: Blob, type: string): Promise<Picture> {
   const picture = blankPicture(width, height, 4);
   picture.data.set(context.getImageData(0, 0, width, height).data);
   return picture;
+}
+
+async function decodeInNode(blob: Blob): Promise<Picture> {
+  try {
+    return await decodeJpeg(new Uint8Array(await blob.arrayBuffer()));
+  } catch (error) {
+    const message = 'The image (image/jpeg) is damaged, or of a kind that is not known.';
+    throw new EngineError('invalid-argument', message, { cause: error });
+  }
 }

@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import { describeReport } from '../../src/runtime/report.ts';
 import { startRuntime } from '../../src/runtime/start.ts';
 import { GoldenFolder } from './folder.ts';
+import { readRequestCases, runRequestCases } from './requests/run.ts';
 import { collectCases, goldenFiles, runConformance } from './run.ts';
 
 const USAGE = `npm run conformance -- DIR [--backend wasm|webgpu] [--precision f32|f16] [--only PATTERN]`;
@@ -31,9 +32,18 @@ async function main(): Promise<number> {
   if (directory === undefined || positionals.length > 1) throw new Error(`usage: ${USAGE}`);
   const only = values.only === undefined ? undefined : new RegExp(values.only);
 
+  const calls = readRequestCases(directory);
+  if (calls.length > 0) {
+    const chosen = calls.filter(([file]) => only === undefined || only.test(file));
+    const { passed, failed } = await runRequestCases(chosen, console.log);
+    console.log(`${passed} passed, ${failed} failed`);
+    return failed > 0 || passed === 0 ? 1 : 0;
+  }
   const files = goldenFiles(readdirSync(directory));
   if (files.length === 0)
-    throw new Error(`${directory} holds no golden files (a .json with a .bin beside it)`);
+    throw new Error(
+      `${directory} holds neither golden files (a .json with a .bin beside it) nor recorded calls`,
+    );
   const reader = (root: string) => async (path: string) =>
     new Uint8Array(await readFile(join(root, path)));
   const embedded = join(import.meta.dirname, '../../models/emoji-64');

@@ -16,8 +16,8 @@ export type Support = 'ready' | 'needed' | 'optional';
 /** Names of request fields that ask for something extra. */
 export type FeatureName =
   | ('lora_model' | 'embeddings_model' | 'vae' | 'ip_adapter_id' | 'panorama' | 'self_attention')
-  | ('highres_fix' | 'upscale' | 'enhance_prompt' | 'enhance_style' | 'multi_lingual' | 'tomesd')
-  | ('safety_checker' | 'loadbalancer' | 'output_format');
+  | ('highres_fix' | 'upscale' | 'multi_lingual' | 'tomesd')
+  | ('safety_checker' | 'loadbalancer' | 'mask_image' | 'controlnet_model');
 
 type Feature = {
   readonly support: Support;
@@ -43,16 +43,8 @@ export const FEATURES: Readonly<Record<FeatureName, Feature>> = {
   },
   highres_fix: { support: 'needed', off: false, lack: 'a second pass is not available yet.' },
   upscale: { support: 'needed', off: 1, lack: 'pictures cannot be enlarged yet.' },
-  enhance_prompt: {
-    support: 'optional',
-    off: false,
-    lack: 'not available yet; the prompt was drawn as it is.',
-  },
-  enhance_style: {
-    support: 'optional',
-    off: null,
-    lack: 'not available yet; drawn without a style.',
-  },
+  mask_image: { support: 'needed', off: null, lack: 'masks cannot be used yet.' },
+  controlnet_model: { support: 'needed', off: [], lack: 'ControlNets cannot be used yet.' },
   multi_lingual: {
     support: 'optional',
     off: false,
@@ -70,7 +62,6 @@ export const FEATURES: Readonly<Record<FeatureName, Feature>> = {
     off: false,
     lack: 'no other servers are configured; drawn here.',
   },
-  output_format: { support: 'optional', off: 'png', lack: 'only PNG can be written yet.' },
 };
 
 /** Ids that the API's documentation prints in its examples, and that users paste first. */
@@ -107,13 +98,13 @@ export function applyFeatures<T extends GenerationRequest>(
   const missing =
     (kind: Support) =>
     ([name, feature]: [FeatureName, Feature]): boolean =>
-      (support[name] ?? feature.support) === kind && isAsked(request[name], feature);
+      (support[name] ?? feature.support) === kind && isAsked(valueOf(request, name), feature);
   const features = Object.entries(FEATURES) as [FeatureName, Feature][];
   const needed = features.filter(missing('needed'));
   if (needed.length > 0) {
     const messages = needed.map(([name, { lack }]): [string, string[]] => [
       name,
-      [`${theField(name)} asks for what is missing: ${lack}${hintsOn(request[name])}`],
+      [`${theField(name)} asks for what is missing: ${lack}${hintsOn(valueOf(request, name))}`],
     ]);
     throw fieldError(Object.fromEntries(messages), { code: 'unsupported' });
   }
@@ -126,7 +117,13 @@ export function applyFeatures<T extends GenerationRequest>(
   };
 }
 
+/** Undefined where the operation does not know the field. */
+function valueOf(request: GenerationRequest, name: FeatureName): unknown {
+  return (request as Partial<Record<FeatureName, unknown>>)[name];
+}
+
 function isAsked(value: unknown, { off }: Feature): boolean {
+  if (value === undefined) return false;
   return Array.isArray(value) ? value.length > 0 : value !== off;
 }
 

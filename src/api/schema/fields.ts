@@ -65,10 +65,12 @@ export type FieldOptions = {
   limits: Limits;
   /** What the four flags mean that are documented as "yes": the realtime endpoints say no. */
   usualFlag: boolean;
+  /** Largest weight of a ControlNet. */
+  maxConditioning: number;
 };
 
 /** The fields that every generation has. */
-export function commonFields({ limits, usualFlag }: FieldOptions) {
+export function commonFields({ limits, usualFlag }: Omit<FieldOptions, 'maxConditioning'>) {
   return {
     /** Null: the default model, or the endpoint's own. */
     model_id: orNull(id()),
@@ -131,6 +133,35 @@ export function initImageFields() {
   };
 }
 
+/** The fields that an inpainting has beside the common ones. White in the mask is drawn anew, black is kept. */
+export function inpaintFields() {
+  return { ...initImageFields(), mask_image: required(image()) };
+}
+
+/** The fields that a drawing guided by ControlNets has beside the common ones; some of those are others here. */
+export function controlnetFields({ usualFlag, maxConditioning }: FieldOptions) {
+  return {
+    /** Required but in guess mode. */
+    prompt: v.optional(text(), ''),
+    /** One net or several, whose effects add up. */
+    controlnet_model: required(list()),
+    /** What the hint is made by: one for all nets or one for each; none: the nets' own names. */
+    controlnet_type: v.optional(list(), []),
+    /** Whether the hint has yet to be made of the image. */
+    auto_hint: v.optional(flag(), usualFlag),
+    /** Draws without a prompt what the hint suggests. */
+    guess_mode: v.optional(flag(), false),
+    /** By position in `controlnet_model`; one for all, and 1 where the list is too short. */
+    controlnet_conditioning_scale: v.optional(numbers(0, maxConditioning), []),
+    /** The start of the picture; the source of the hint where there is no control image. */
+    init_image: orNull(image()),
+    control_image: orNull(image()),
+    mask_image: orNull(image()),
+    /** Of effect with both an init image and a control image. */
+    strength: v.optional(number(0, 1), 0.7),
+  };
+}
+
 /** Names that clients use in place of the documented ones. A documented name that is there wins. */
 export const ALIASES: Readonly<Record<string, string>> = {
   model: 'model_id',
@@ -160,13 +191,15 @@ export const SILENT_FIELDS: ReadonlySet<string> = new Set([
 ]);
 
 /** Fields whose text is free, so that the word `null` in them is a word. */
-export const FREE_TEXTS: ReadonlySet<string> = new Set(['prompt', 'negative_prompt']);
+export const FREE_TEXTS: ReadonlySet<string> = new Set(['prompt', 'negative_prompt', 'track_id']);
 
-function orNull<T>(schema: Reads<T>) {
+/** A field that may be absent, and then is null. */
+export function orNull<T>(schema: Reads<T>) {
   return v.optional(v.nullable(schema), null);
 }
 
-function required<T>(schema: Reads<T>): Reads<T> {
+/** A field that must be there. */
+export function required<T>(schema: Reads<T>): Reads<T> {
   return v.pipe(
     v.unknown(),
     v.check((value) => value !== undefined, 'is required.'),

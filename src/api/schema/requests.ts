@@ -1,26 +1,31 @@
 /**
- * Bodies of text2img and img2img as typed requests.
+ * Bodies of generations as typed requests.
  *
  * A body is an object of whatever clients send, from JSON or from a form. What comes out is plain data
  * that knows nothing of HTTP or of versions. Everything wrong with a body is reported at once, by
  * field; what is merely odd becomes a warning.
  */
 
-import * as v from 'valibot';
 import { fieldError, theField } from '../../util/field-error.ts';
-import { toNumber } from './coerce.ts';
 import { applyFeatures } from './features.ts';
 import type { FeatureName, Support } from './features.ts';
 import {
-  ALIASES,
   commonFields,
+  controlnetFields,
   DEFAULT_LIMITS,
-  FREE_TEXTS,
   initImageFields,
-  SILENT_FIELDS,
+  inpaintFields,
 } from './fields.ts';
 import type { Limits } from './fields.ts';
-import type { GenerationRequest, Img2imgRequest, Text2imgRequest } from './request-types.ts';
+import { readBody } from './read-body.ts';
+import type {
+  ControlnetRequest,
+  GenerationRequest,
+  Img2imgRequest,
+  InpaintRequest,
+  Operation,
+  Text2imgRequest,
+} from './request-types.ts';
 import { VERSIONS } from './versions.ts';
 import type { ApiVersion } from './versions.ts';
 
@@ -32,6 +37,8 @@ export type Parsed<T> = {
   readonly drawn: T;
   /** What was ignored, brought into range, or left out: a sentence each. */
   readonly warnings: readonly string[];
+  /** The fields that the client sent, under their documented names. */
+  readonly explicit: ReadonlySet<string>;
 };
 
 /** Options of reading a body. */
@@ -44,12 +51,30 @@ export type RequestOptions = {
   support?: Partial<Record<FeatureName, Support>>;
 };
 
+/** Reads the body of a request for `operation`; throws a `fieldError`. */
+export function generationRequest(
+  operation: Operation,
+  body: unknown,
+  options: RequestOptions = {},
+): Parsed<GenerationRequest> {
+  return READERS[operation](body, options);
+}
+
+const READERS: Readonly<
+  Record<Operation, (body: unknown, options: RequestOptions) => Parsed<GenerationRequest>>
+> = {
+  text2img: text2imgRequest,
+  img2img: img2imgRequest,
+  inpaint: inpaintRequest,
+  controlnet: controlnetRequest,
+};
+
 /** Reads the body of a text2img request; throws a `fieldError`. */
 export function text2imgRequest(
   body: unknown,
   options: RequestOptions = {},
 ): Parsed<Text2imgRequest> {
-  const { fields, ...rest } = read(body, commonFields(fieldOptions(options)));
+  const { fields, ...rest } = readBody(body, commonFields(fieldOptions(options)));
   return parsed<Text2imgRequest>({ operation: 'text2img', ...fields }, rest, options);
 }
 
@@ -61,9 +86,49 @@ export function img2imgRequest(
   const { img2imgSize } = VERSIONS[options.version ?? 'v4'];
   const entries = { ...commonFields(fieldOptions(options)), ...initImageFields() };
   const ignored = img2imgSize === 'init-image' ? ['width', 'height'] : [];
-  const { fields, ...rest } = read(body, entries, ignored);
+  const { fields, ...rest } = readBody(body, entries, { ignored });
   const size = img2imgSize === 'init-image' ? { width: null, height: null } : {};
   return parsed<Img2imgRequest>({ operation: 'img2img', ...fields, ...size }, rest, options);
+}
+
+function inpaintRequest(body: unknown, options: RequestOptions): Parsed<InpaintRequest> {
+  const { inpaintSteps } = VERSIONS[options.version ?? 'v4'];
+  const entries = { ...commonFields(fieldOptions(options)), ...inpaintFields() };
+  const { fields, ...rest } = readBody(body, entries, { preferred: [inpaintSteps] });
+  return parsed<InpaintRequest>({ operation: 'inpaint', ...fields }, rest, options);
+}
+
+function controlnetRequest(body: unknown, options: RequestOptions): Parsed<ControlnetRequest> {
+  const given = fieldOptions(options);
+  const entries = { ...commonFields(given), ...controlnetFields(given) };
+  const { fields, ...rest } = readBody(body, entries);
+  const {
+    controlnet_model: nets,
+    controlnet_type: types,
+    controlnet_conditioning_scale: scales,
+  } = fields;
+  const missing = [
+    ...(fields.prompt === '' && !fields.guess_mode ? ['prompt'] : []),
+    ...(nets.length === 0 ? ['controlnet_model'] : []),
+    ...(fields.init_image === null && fields.control_image === null ? ['init_image'] : []),
+  ];
+  if (missing.length > 0) {
+    throw fieldError(
+      Object.fromEntries(missing.map((name) => [name, [`${theField(name)} is required.`]])),
+    );
+  }
+  const request: ControlnetRequest = {
+    operation: 'controlnet',
+    ...fields,
+    controlnet_type: types.length === 0 ? nets : types,
+    controlnet_conditioning_scale: nets.map(
+      (_, i) => (scales.length === 1 ? scales[0] : scales[i]) ?? 1,
+    ),
+    hint_source: fields.control_image === null ? 'init_image' : 'control_image',
+  };
+  const result = parsed<ControlnetRequest>(request, rest, options);
+  // No ControlNet reply of the API has an enhanced prompt.
+  return { ...result, drawn: { ...result.drawn, enhance_prompt: false, enhance_style: null } };
 }
 
 function parsed<T extends GenerationRequest>(
@@ -72,81 +137,10 @@ function parsed<T extends GenerationRequest>(
   { support = {} }: RequestOptions,
 ): Parsed<T> {
   const applied = applyFeatures(request, { explicit, support });
-  return { request, drawn: applied.drawn, warnings: [...warnings, ...applied.warnings] };
+  return { request, drawn: applied.drawn, warnings: [...warnings, ...applied.warnings], explicit };
 }
 
 function fieldOptions({ version = 'v4', limits }: RequestOptions) {
-  return { limits: { ...DEFAULT_LIMITS, ...limits }, usualFlag: VERSIONS[version].usualFlag };
-}
-
-/** Reads `body` by `entries`; values of `ignored` fields are not looked at. */
-function read<E extends v.ObjectEntries>(
-  body: unknown,
-  entries: E,
-  ignored: readonly string[] = [],
-) {
-  const { given, warnings } = documented(body, new Set(Object.keys(entries)), ignored);
-  const input = Object.fromEntries(Object.keys(entries).map((name) => [name, given.get(name)]));
-  const result = v.safeParse(v.object(entries), input);
-  if (!result.success) throw fieldError(messagesOf(result.issues));
-  return {
-    fields: result.output,
-    warnings: [...warnings, ...changes(given, result.output)],
-    explicit: new Set(given.keys()),
-  };
-}
-
-/** The fields that are there, under their documented names, and warnings about all others. */
-function documented(body: unknown, names: ReadonlySet<string>, ignored: readonly string[]) {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw fieldError({ body: ['The body must be a JSON object or a form.'] });
-  }
-  const present = Object.entries(body).filter(([name, value]) => !isBlank(name, value));
-  const given = new Map<string, unknown>(present.filter(([name]) => names.has(name)));
-  const warnings: string[] = [];
-  for (const [name, value] of present) {
-    if (names.has(name) || SILENT_FIELDS.has(name)) continue;
-    const alias = Object.hasOwn(ALIASES, name) ? ALIASES[name] : undefined;
-    if (alias === undefined || !names.has(alias)) {
-      warnings.push(`${name} has no meaning here and was ignored.`);
-    } else if (given.has(alias)) {
-      warnings.push(`${name} was ignored, for ${alias} is there.`);
-    } else {
-      given.set(alias, value);
-    }
-  }
-  for (const name of ignored) {
-    if (given.delete(name)) warnings.push(`${name} was ignored: the init image's is taken.`);
-  }
-  return { given, warnings };
-}
-
-/** Clients leave fields away, or send null, or an empty text, or the word: all mean the default. */
-function isBlank(name: string, value: unknown): boolean {
-  if (typeof value !== 'string') return value === undefined || value === null;
-  const text = value.trim();
-  return text === '' || (text === 'null' && !FREE_TEXTS.has(name));
-}
-
-/** What was brought into range: numbers that came out as others than they were sent. */
-function changes(given: ReadonlyMap<string, unknown>, output: Record<string, unknown>): string[] {
-  return [...given]
-    .map(([name, value]) => ({ name, sent: toNumber(value), used: output[name] }))
-    .filter(({ name, sent, used }) => {
-      return name !== 'seed' && typeof used === 'number' && sent !== undefined && sent !== used;
-    })
-    .map(({ name, sent, used }) => `${name} was changed from ${sent} to ${String(used)}.`);
-}
-
-/** Sentences by field: an issue of a list's element belongs to the list. */
-function messagesOf(issues: readonly v.BaseIssue<unknown>[]): Record<string, string[]> {
-  const messages: Record<string, string[]> = {};
-  for (const issue of issues) {
-    const key = issue.path?.[0]?.key;
-    const name = typeof key === 'string' ? key : 'body';
-    const sentence = `${theField(name)} ${issue.message}`;
-    const known = (messages[name] ??= []);
-    if (!known.includes(sentence)) known.push(sentence);
-  }
-  return messages;
+  const { usualFlag, maxConditioning } = VERSIONS[version];
+  return { limits: { ...DEFAULT_LIMITS, ...limits }, usualFlag, maxConditioning };
 }

@@ -16,7 +16,7 @@ import {
 import type { MetaKeys } from './meta-keys.ts';
 
 /** A family of paths. `enterprise` covers `v1/enterprise`, its realtime paths excepted. */
-export type ApiVersion = 'v3' | 'v3/dreambooth' | 'v4' | 'v6' | 'realtime' | 'enterprise';
+export type ApiVersion = 'v3' | 'v3/dreambooth' | 'v4' | 'v5' | 'v6' | 'realtime' | 'enterprise';
 
 /** What distinguishes a version. */
 export type VersionTraits = {
@@ -26,6 +26,12 @@ export type VersionTraits = {
   readonly usualFlag: boolean;
   /** Whose size an img2img picture has; with `init-image`, width and height are ignored. */
   readonly img2imgSize: 'request' | 'init-image';
+  /** Which of the two names of the steps wins on inpainting when both are there. */
+  readonly inpaintSteps: 'steps' | 'num_inference_steps';
+  /** Largest weight of a ControlNet. */
+  readonly maxConditioning: number;
+  /** Which of the two texts `enhance_prompt` adds. */
+  readonly enhancement: 'early' | 'late';
   /** Whether wrong fields are reported as a map from field to sentences, or as one sentence. */
   readonly fieldErrors: 'map' | 'sentence';
   /** The path below `/api/` of `fetch_result`; the id follows. */
@@ -38,7 +44,7 @@ export type VersionTraits = {
   readonly wholeEta: boolean;
   /** Whether success bodies have `proxy_links`, `nsfw_content_detected` and `webhook_status`. */
   readonly hasLinksBesideMeta: boolean;
-  /** Whether `meta.file_prefix` ends in the extension. */
+  /** Whether `meta.file_prefix` ends in the extension; then a picture's number stands before it, else behind. */
   readonly prefixHasExtension: boolean;
   /** The keys of `meta`, in the order of the documentation. */
   readonly meta: MetaKeys;
@@ -52,6 +58,9 @@ const YEAR_2023 = {
   namesModel: true,
   usualFlag: true,
   img2imgSize: 'request',
+  inpaintSteps: 'steps',
+  maxConditioning: 5,
+  enhancement: 'early',
   fieldErrors: 'map',
   fetchPath: 'v3/dreambooth/fetch',
   waitMessage: WAIT_SECONDS,
@@ -66,6 +75,7 @@ const YEAR_2023 = {
 const YEAR_2025 = {
   ...YEAR_2023,
   img2imgSize: 'init-image',
+  enhancement: 'late',
   fetchPath: 'v6/images/fetch',
   timeDecimals: 2,
   hasLinksBesideMeta: true,
@@ -78,12 +88,14 @@ export const VERSIONS: Readonly<Record<ApiVersion, VersionTraits>> = {
   v3: {
     ...YEAR_2023,
     namesModel: false,
+    inpaintSteps: 'num_inference_steps',
     fetchPath: 'v3/fetch',
     waitMessage: WAIT_GIVEN,
     meta: V3_META,
   },
   'v3/dreambooth': { ...YEAR_2023, waitMessage: WAIT_GIVEN, meta: V3_DREAMBOOTH_META },
   v4: YEAR_2023,
+  v5: { ...YEAR_2025, fetchPath: 'v3/fetch' },
   v6: YEAR_2025,
   realtime: {
     ...YEAR_2025,
@@ -95,5 +107,11 @@ export const VERSIONS: Readonly<Record<ApiVersion, VersionTraits>> = {
     wholeEta: true,
     meta: REALTIME_META,
   },
-  enterprise: { ...YEAR_2023, fetchPath: 'v1/enterprise/fetch', meta: ENTERPRISE_META },
+  enterprise: {
+    ...YEAR_2023,
+    inpaintSteps: 'num_inference_steps',
+    maxConditioning: 20,
+    fetchPath: 'v1/enterprise/fetch',
+    meta: ENTERPRISE_META,
+  },
 };

@@ -44,12 +44,16 @@ describe('an absent field, a null, an empty text and the word null', () => {
     ['base64', false],
     ['temp', false],
     ['webhook', null],
-    ['track_id', null],
     ['instant_response', false],
     ['loadbalancer', false],
     ['output_format', 'png'],
   ] as const)('%s means %j', (field, value) => {
     for (const absent of ABSENT) expect(readAs(field, absent)).toEqual(value);
+  });
+
+  test('track_id means null, but the word is a name', () => {
+    for (const absent of [undefined, null, '', ' ']) expect(readAs('track_id', absent)).toBe(null);
+    expect(readAs('track_id', 'null')).toBe('null');
   });
 
   test('all have a default, the prompt excepted', () => {

@@ -6,9 +6,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FEATURES } from '../../../src/api/schema/features.ts';
-import type { FeatureName } from '../../../src/api/schema/features.ts';
+import type { FeatureName, Support } from '../../../src/api/schema/features.ts';
 import { ALIASES, SILENT_FIELDS } from '../../../src/api/schema/fields.ts';
-import { img2imgRequest, text2imgRequest } from '../../../src/api/schema/requests.ts';
+import type { Operation } from '../../../src/api/schema/request-types.ts';
+import {
+  generationRequest,
+  img2imgRequest,
+  text2imgRequest,
+} from '../../../src/api/schema/requests.ts';
 import { chosenSeed, seedOfPicture } from '../../../src/api/schema/seed.ts';
 import { drawnSize } from '../../../src/api/schema/size.ts';
 import { VERSIONS } from '../../../src/api/schema/versions.ts';
@@ -118,42 +123,52 @@ describe('a feature', () => {
     self_attention: 'yes',
     highres_fix: 'yes',
     upscale: 2,
-    enhance_prompt: 'yes',
-    enhance_style: 'origami',
     multi_lingual: 'yes',
     tomesd: 'yes',
     safety_checker: 'yes',
     loadbalancer: 'yes',
-    output_format: 'jpeg',
+    mask_image: 'https://example.com/mask.png',
+    controlnet_model: 'canny',
+  };
+  const operations: Partial<Record<FeatureName, Operation>> = {
+    mask_image: 'inpaint',
+    controlnet_model: 'controlnet',
+  };
+  const readWith = (name: FeatureName, support: Support) => {
+    const operation = operations[name] ?? 'text2img';
+    const images = operation === 'text2img' ? {} : { init_image: 'https://example.com/cat.png' };
+    const body = { prompt: 'x', ...images, [name]: asking[name] };
+    const { request, drawn, warnings } = generationRequest(operation, body, {
+      support: { [name]: support },
+    });
+    const value = (from: object): unknown => (from as Record<string, unknown>)[name];
+    return { asked: value(request), drawn: value(drawn), warnings };
   };
   const names = Object.keys(FEATURES) as FeatureName[];
 
   test.each(names)('%s that is needed and missing is an error naming it', (name) => {
-    const body = { prompt: 'x', [name]: asking[name] };
-    const read = (): unknown => text2imgRequest(body, { support: { [name]: 'needed' } });
+    const read = (): unknown => readWith(name, 'needed');
     expect(read).toThrow(expect.objectContaining({ code: 'unsupported' }));
     expect(Object.keys(attempt(read).fields)).toEqual([name]);
   });
 
   test.each(names)('%s that is optional and missing is left out, with a warning', (name) => {
-    const body = { prompt: 'x', [name]: asking[name] };
-    const parsed = text2imgRequest(body, { support: { [name]: 'optional' } });
-    expect(parsed.warnings.some((text) => text.startsWith(`${name}: `))).toBe(true);
-    expect(parsed.request[name]).not.toEqual(parsed.drawn[name]);
-    expect(parsed.drawn[name]).toEqual(FEATURES[name].off);
+    const { asked, drawn, warnings } = readWith(name, 'optional');
+    expect(warnings.some((text) => text.startsWith(`${name}: `))).toBe(true);
+    expect(asked).not.toEqual(drawn);
+    expect(drawn).toEqual(FEATURES[name].off);
   });
 
   test.each(names)('%s that is ready is drawn without a word', (name) => {
-    const body = { prompt: 'x', [name]: asking[name] };
-    const parsed = text2imgRequest(body, { support: { [name]: 'ready' } });
-    expect(parsed.warnings.filter((text) => text.startsWith(`${name}: `))).toEqual([]);
-    expect(parsed.drawn[name]).toEqual(parsed.request[name]);
+    const { asked, drawn, warnings } = readWith(name, 'ready');
+    expect(warnings.filter((text) => text.startsWith(`${name}: `))).toEqual([]);
+    expect(drawn).toEqual(asked);
   });
 
   test('that is missing by default is no news, unless it is the safety checker', () => {
     const { warnings } = text2imgRequest(
       { prompt: 'x' },
-      { support: { safety_checker: 'optional', tomesd: 'optional', enhance_prompt: 'optional' } },
+      { support: { safety_checker: 'optional', tomesd: 'optional' } },
     );
     expect(warnings).toEqual(['safety_checker: not available yet; the pictures were not checked.']);
   });

@@ -13,7 +13,6 @@ import {
   failedBody,
   processingBody,
   successBody,
-  unknownModelBody,
 } from '../../../src/api/response.ts';
 import { img2imgRequest, text2imgRequest } from '../../../src/api/schema/requests.ts';
 import { EngineError } from '../../../src/errors.ts';
@@ -35,6 +34,7 @@ function drawing(body: object, operation: 'text2img' | 'img2img' = 'text2img'): 
   return {
     request: drawn,
     modelId: 'midjourney',
+    requestedModel: 'midjourney',
     prompt: 'a cat, sharp focus',
     negativePrompt: 'blurry',
     seed: 2916174600,
@@ -226,14 +226,6 @@ describe('an error', () => {
       message: 'Invalid Api Key',
       tip: expect.stringContaining('Make sure you have valid API key') as unknown,
     });
-  });
-
-  test('about an unknown model tells a placeholder from a name', () => {
-    expect(unknownModelBody('anything-v9').message).toBe('Model not found');
-    expect(unknownModelBody('your_model_id').message).toBe(
-      'Model not found. your_model_id is a placeholder of the documentation: ' +
-        'put the id of a model there.',
-    );
   });
 
   test('about fields is a map of lists, and in realtime a sentence', () => {

@@ -3,45 +3,52 @@
  */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { draw, type DrawOptions } from '../../../src/api/draw.ts';
+import { Client } from '../../../src/api/client.ts';
+import type { Reply } from '../../../src/api/client.ts';
 import { PARAMETERS_KEYWORD } from '../../../src/image/parameters.ts';
 import { decodePng } from '../../../src/image/png-decoder.ts';
 import { readPngText } from '../../../src/image/png.ts';
 import { DiffusionModel } from '../../../src/models/diffusion-model.ts';
-import { generate, type GenerateRequest } from '../../../src/pipelines/generate.ts';
+import { shippedManifest } from '../../../src/models/manifest.ts';
+import { generate } from '../../../src/pipelines/generate.ts';
 import type { Runtime } from '../../../src/runtime/runtime.ts';
+import type { RuntimeReport } from '../../../src/runtime/report.ts';
 import { startRuntime } from '../../../src/runtime/start.ts';
 import { modelFolder } from '../../../tools/conformance/pipelines-cases.ts';
 import { openGolden } from '../../../tools/goldens/golden-file.ts';
 import { readEmbedded, readGolden } from '../../support/goldens.ts';
 
 let runtime: Runtime;
-let model: Promise<DiffusionModel>;
+let model: DiffusionModel;
 const files = new Map<string, Uint8Array<ArrayBuffer>>();
 
 beforeAll(async () => {
   ({ runtime } = await startRuntime({ backend: 'wasm' }));
-  model = DiffusionModel.open(runtime, modelFolder('emoji-64', readEmbedded, ''));
+  model = await DiffusionModel.open(runtime, modelFolder('emoji-64', readEmbedded, ''));
 });
 afterAll(() => runtime.dispose());
 
-function options(operation: DrawOptions['operation'] = 'text2img'): DrawOptions {
-  return {
-    operation,
-    models: [
-      {
-        id: 'emoji-64',
-        isNativeOnly: true,
-        nativeSize: 64,
-        generate: async (request, given) => generate(await model, request, given),
-      },
-    ],
-    id: 7,
-    publish: (png, name) => {
-      files.set(name, png);
-      return Promise.resolve(`memory:${name}`);
-    },
-  };
+const client = new Client(
+  () =>
+    Promise.resolve({
+      report: { backend: 'wasm' } as RuntimeReport,
+      openModel: () => Promise.resolve({ nativeSize: 64 }),
+      generate: (_, request, options) => generate(model, request, options),
+      memory: () => ({ residentBytes: 0, uploadedBytes: 0 }),
+      unload: () => Promise.resolve(),
+      dispose: () => Promise.resolve(),
+    }),
+  shippedManifest(),
+  (png, name) => {
+    files.set(name, png);
+    return Promise.resolve(name);
+  },
+);
+
+/** The file of the picture `index` that a reply names. */
+function fileOf(reply: Reply, index = 0): Uint8Array<ArrayBuffer> {
+  const name = reply.status === 'success' ? (reply.output[index] ?? '') : '';
+  return files.get(name) ?? new Uint8Array();
 }
 
 const body = {
@@ -61,15 +68,14 @@ const body = {
 
 describe('a body of text2img', () => {
   test('gives the picture that diffusers draws, with its parameters in the file', async () => {
-    const reply = await draw(body, options());
+    const reply = await client.textToImage(body);
     expect(reply).toMatchObject({
       status: 'success',
-      id: 7,
-      output: ['memory:emoji-64-7-0.png'],
+      id: 1,
       meta: { W: 64, H: 64, seed: 0, steps: 12, scheduler: 'UniPCMultistepScheduler' },
     });
     expect(reply).not.toHaveProperty('tip');
-    const png = files.get('emoji-64-7-0.png') as Uint8Array;
+    const png = fileOf(reply);
     const { data } = await decodePng(png);
     const golden = await openGolden(readGolden, 'embedded');
     const expected = golden.float32('UniPCMultistepScheduler/0/image').data;
@@ -83,35 +89,17 @@ describe('a body of text2img', () => {
     expect(text).toContain('Seed: 0');
   });
 
-  test.each([
-    [{}, { karrasSigmas: true, algorithm: 'dpmsolver++' }],
-    [
-      { use_karras_sigmas: 'no', algorithm_type: 'dpmsolver+++' },
-      { karrasSigmas: false, algorithm: 'sde-dpmsolver++' },
-    ],
-  ])('asks the sampler what %j says', async (fields, wishes) => {
-    const asked: GenerateRequest[] = [];
-    const { models, ...rest } = options();
-    const generated = (request: GenerateRequest): Promise<never> => {
-      asked.push(request);
-      return Promise.reject(new Error('enough'));
-    };
-    const { use_karras_sigmas: _, ...plain } = body;
-    await draw(
-      { ...plain, ...fields },
-      { ...rest, models: [{ ...models[0], generate: generated }] },
-    );
-    expect(asked[0]?.wishes).toEqual(wishes);
-  });
-
   test('at another size is drawn at the native size and enlarged, and the tip says so', async () => {
-    const reply = await draw(
-      { ...body, width: 128, height: 192, num_inference_steps: 2, samples: 9 },
-      options(),
-    );
+    const reply = await client.textToImage({
+      ...body,
+      width: 128,
+      height: 192,
+      num_inference_steps: 2,
+      samples: 9,
+    });
     expect(reply).toMatchObject({ status: 'success', meta: { W: 128, H: 192, n_samples: 4 } });
     expect(reply).toHaveProperty('tip', expect.stringContaining('64x64'));
-    const { width, height } = await decodePng(files.get('emoji-64-7-3.png') as Uint8Array);
+    const { width, height } = await decodePng(fileOf(reply, 3));
     expect([width, height]).toEqual([128, 192]);
   });
 
@@ -121,7 +109,7 @@ describe('a body of text2img', () => {
     [{ model_id: 'midjourney' }, 'midjourney'],
     [{ prompt: undefined }, 'prompt'],
   ])('with %j is refused, and the reply names what is wrong', async (change, named) => {
-    const reply = await draw({ ...body, ...change }, options());
+    const reply = await client.textToImage({ ...body, ...change });
     expect(reply.status).toBe('error');
     expect(JSON.stringify(reply)).toContain(named);
   });
@@ -129,16 +117,12 @@ describe('a body of text2img', () => {
 
 describe('a body of img2img', () => {
   test('starts from its picture, and hardly changes it at a low strength', async () => {
-    await draw(body, options());
-    const png = files.get('emoji-64-7-0.png') as Uint8Array<ArrayBuffer>;
+    const png = fileOf(await client.textToImage(body));
     const init = await decodePng(png);
     const init_image = `data:image/png;base64,${Buffer.from(png).toString('base64')}`;
-    const reply = await draw(
-      { ...body, init_image, strength: 0.1 },
-      { ...options('img2img'), id: 8 },
-    );
+    const reply = await client.imageToImage({ ...body, init_image, strength: 0.1 });
     expect(reply).toMatchObject({ status: 'success', meta: { strength: 0.1 } });
-    const { data } = await decodePng(files.get('emoji-64-8-0.png') as Uint8Array);
+    const { data } = await decodePng(fileOf(reply));
     const difference = init.data.reduce(
       (sum, value, i) => sum + Math.abs(value - (data[i] ?? 0)),
       0,
@@ -147,10 +131,8 @@ describe('a body of img2img', () => {
   });
 
   test('whose picture is none is refused by name', async () => {
-    const reply = await draw(
-      { ...body, init_image: 'data:text/plain;base64,aGVsbG8=' },
-      options('img2img'),
-    );
+    const init_image = 'data:text/plain;base64,aGVsbG8=';
+    const reply = await client.imageToImage({ ...body, init_image });
     expect(reply.status).toBe('error');
     expect(JSON.stringify(reply)).toContain('init_image');
   });

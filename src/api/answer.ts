@@ -1,0 +1,26 @@
+/**
+ * A call to an endpoint, answered: whatever goes wrong becomes a reply.
+ */
+
+import { isEngineError } from '../errors.ts';
+import type { ApiContext, Call, Endpoint } from './context.ts';
+import { ENDPOINTS } from './endpoints/endpoints.ts';
+import { bodyOfError } from './response.ts';
+import type { EndpointName } from './routes.ts';
+
+/** The reply's JSON. Never rejects but for an abort of the call, with its reason. */
+export async function answerCall(
+  name: EndpointName,
+  call: Call,
+  context: ApiContext,
+): Promise<unknown> {
+  call.signal?.throwIfAborted();
+  const endpoint: Endpoint = ENDPOINTS[name];
+  try {
+    return await endpoint(call, context);
+  } catch (error) {
+    call.signal?.throwIfAborted();
+    if (!isEngineError(error)) context.onError(error);
+    return bodyOfError(error, call.version);
+  }
+}

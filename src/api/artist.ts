@@ -1,0 +1,60 @@
+/**
+ * What the API needs of an engine, wherever that runs: pictures for tasks.
+ */
+
+import type { Picture } from '../image/picture.ts';
+import type { ModelEntry } from '../models/manifest.ts';
+import type { GenerateOptions, GenerateRequest } from '../pipelines/generate.ts';
+import type { GenerateProgress } from '../pipelines/progress.ts';
+import type { FeatureName, Support } from './schema/features.ts';
+import type { GenerationRequest } from './schema/request-types.ts';
+
+/** A picture to draw: what the pipeline is told, and what only an artist with more features reads. */
+export type DrawTask = {
+  readonly generate: GenerateRequest;
+  /** The request as it is drawn: names of LoRAs, ControlNets and the like. */
+  readonly request: GenerationRequest;
+  /** The request as it was asked, with what is left out and without the model's own defaults. */
+  readonly asked: GenerationRequest;
+  /** The request's images by field, as they were sent. */
+  readonly images: Readonly<Partial<Record<ImageField, Picture>>>;
+};
+
+/** Fields that hold an image. */
+export type ImageField = 'init_image' | 'mask_image' | 'control_image' | 'ip_adapter_image';
+
+/** A picture to enlarge. */
+export type EnlargeTask = {
+  readonly picture: Picture;
+  /** 1 to 4. */
+  readonly scale: number;
+  /** Id of the upscaler; undefined: the one of the model that drew. */
+  readonly upscaler?: string;
+  readonly isFaceEnhanced?: boolean;
+};
+
+/** How far a request is: before it draws, the engine is started and the model opened. */
+export type DrawProgress = Omit<GenerateProgress, 'phase'> & {
+  readonly phase: 'starting' | 'opening' | GenerateProgress['phase'];
+};
+
+/** Options of a task. */
+export type ArtistOptions = Pick<GenerateOptions, 'signal' | 'previews'> & {
+  readonly onProgress?: ((progress: DrawProgress) => void) | undefined;
+};
+
+/** See the file's header. */
+export type Artist = {
+  /** What it can do other than the table of features says. */
+  readonly support?: Partial<Record<FeatureName, Support>>;
+  /** One picture for each sample, in the size that the task asks for. */
+  draw(entry: ModelEntry, task: DrawTask, options: ArtistOptions): Promise<readonly Picture[]>;
+  /** Absent: it cannot. */
+  enlarge?(task: EnlargeTask, options: ArtistOptions): Promise<Picture>;
+  /** Opens a model ahead of its first picture. */
+  open(entry: ModelEntry, options: Pick<ArtistOptions, 'signal'>): Promise<void>;
+  /** Frees the memory that models hold; they are opened again when they are needed. */
+  clear(): Promise<void>;
+  /** Ends the engine; the next task starts it again. */
+  restart(): Promise<void>;
+};

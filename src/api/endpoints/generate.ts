@@ -1,0 +1,62 @@
+/**
+ * text2img, img2img, inpaint and controlnet: pictures from words.
+ */
+
+import type { ApiContext, Call, Endpoint } from '../context.ts';
+import { prepareGeneration, runGeneration } from '../generation.ts';
+import { fileNames } from '../outputs.ts';
+import { processingBody, successBody } from '../response.ts';
+import type { Operation } from '../schema/request-types.ts';
+import { answerWithJob } from './jobs.ts';
+
+/** The endpoint of an operation. */
+export function generate(operation: Operation): Endpoint {
+  return (call, context) => answer(operation, call, context);
+}
+
+async function answer(operation: Operation, call: Call, context: ApiContext): Promise<object> {
+  const { version, origin, onProgress, previews } = call;
+  const { stepTimes, clock, links } = context;
+  const generation = await prepareGeneration(operation, call, context);
+  const { drawing, work, warnings, tip } = generation;
+  const { request } = drawing;
+  const about = { version, drawing, warnings, ...(tip === undefined ? {} : { tip }) };
+  return answerWithJob(
+    {
+      task: {
+        note: {},
+        isTemporary: request.temp,
+        estimate: () => stepTimes.estimate(work),
+        run: async ({ signal, tell }) => {
+          const began = clock.now();
+          const files = await runGeneration(generation, version, context, {
+            signal,
+            previews,
+            onProgress: (progress) => {
+              if (progress.secondsLeft !== undefined) tell(progress.secondsLeft);
+              onProgress?.(progress);
+            },
+          });
+          stepTimes.record(work, (clock.now() - began) / 1000);
+          return files;
+        },
+      },
+      webhook: request.webhook,
+      trackId: request.track_id,
+      isInstant: request.instant_response,
+      success: ({ id, seconds = 0 }, output) => successBody({ ...about, id, seconds, output }),
+      processing: (id, eta) =>
+        processingBody({
+          ...about,
+          id,
+          eta,
+          origin,
+          futureLinks: fileNames(drawing, version).flatMap(
+            (name) => links.future?.(name, origin) ?? [],
+          ),
+        }),
+    },
+    call,
+    context,
+  );
+}

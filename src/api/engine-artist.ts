@@ -1,0 +1,116 @@
+/**
+ * The artist that is our own engine: started by the first task, in this thread or behind a worker's boundary.
+ */
+
+import type { Engine, MemoryReport } from '../engine/engine.ts';
+import { pictureFromPlanes, type Picture } from '../image/picture.ts';
+import type { ModelEntry } from '../models/manifest.ts';
+import type { Generated } from '../pipelines/generate.ts';
+import type { RuntimeReport } from '../runtime/report.ts';
+import type { Artist, ArtistOptions, DrawProgress, DrawTask } from './artist.ts';
+
+/** What is needed of an engine. */
+export type DrawingEngine = Pick<
+  Engine,
+  'openModel' | 'generate' | 'unload' | 'dispose' | 'report'
+> & {
+  /** Memory of weights now. */
+  memory(): MemoryReport | Promise<MemoryReport>;
+};
+
+/** See the file's header. */
+export class EngineArtist implements Artist {
+  readonly #start: () => Promise<DrawingEngine>;
+  readonly #open = new Set<string>();
+  #engine: Promise<DrawingEngine> | undefined;
+
+  /** @param start Starts the engine, when it is first needed and again after a start that failed. */
+  constructor(start: () => Promise<DrawingEngine>) {
+    this.#start = start;
+  }
+
+  async draw(
+    entry: ModelEntry,
+    { generate }: DrawTask,
+    { signal, onProgress, previews }: ArtistOptions,
+  ): Promise<readonly Picture[]> {
+    const tell = (phase: DrawProgress['phase']): void =>
+      onProgress?.({
+        phase,
+        progress: 0,
+        step: 0,
+        steps: generate.steps,
+        secondsLeft: undefined,
+      });
+    tell('starting');
+    const engine = await abortable(this.#started(), signal);
+    tell('opening');
+    await this.#opened(engine, entry, signal);
+    return picturesOf(await engine.generate(entry.id, generate, { signal, onProgress, previews }));
+  }
+
+  async open(entry: ModelEntry, { signal }: Pick<ArtistOptions, 'signal'>): Promise<void> {
+    await this.#opened(await abortable(this.#started(), signal), entry, signal);
+  }
+
+  async clear(): Promise<void> {
+    const engine = await this.#engine?.catch(() => undefined);
+    if (engine === undefined) return;
+    for (const id of this.#open) await engine.unload(id);
+    this.#open.clear();
+  }
+
+  async restart(): Promise<void> {
+    const engine = this.#engine;
+    this.#engine = undefined;
+    this.#open.clear();
+    await (await engine?.catch(() => undefined))?.dispose();
+  }
+
+  /** What draws and why; starts the engine if need be. */
+  async report(): Promise<RuntimeReport> {
+    return (await this.#started()).report;
+  }
+
+  /** Memory of weights now; starts the engine if need be. */
+  async memory(): Promise<MemoryReport> {
+    return (await this.#started()).memory();
+  }
+
+  async #opened(
+    engine: DrawingEngine,
+    entry: ModelEntry,
+    signal: ArtistOptions['signal'],
+  ): Promise<void> {
+    await engine.openModel(entry, { signal });
+    this.#open.add(entry.id);
+  }
+
+  #started(): Promise<DrawingEngine> {
+    this.#engine ??= this.#start().catch((error: unknown) => {
+      this.#engine = undefined;
+      throw error;
+    });
+    return this.#engine;
+  }
+}
+
+function picturesOf({ images }: Generated): Picture[] {
+  const [batch = 1, , height = 1, width = 1] = images.dims;
+  const each = images.data.length / batch;
+  return Array.from({ length: batch }, (_, i) => {
+    const planes = images.data.slice(i * each, (i + 1) * each).map((value) => value * 2 - 1);
+    return pictureFromPlanes(planes, { width, height });
+  });
+}
+
+/** The engine goes on starting for the next request, but this one need not wait for it. */
+function abortable<T>(task: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return task;
+  signal.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason as Error);
+    signal.addEventListener('abort', abort, { once: true });
+    task.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}

@@ -1,0 +1,56 @@
+/**
+ * Which model answers to a name, and which other names requests may use.
+ */
+
+import type { ModelEntry } from '../models/manifest.ts';
+
+/** Things beside models that requests name. */
+export type AdjunctKind = 'lora' | 'embedding' | 'vae' | 'controlnet' | 'ip-adapter' | 'upscaler';
+
+/** Options of a {@link ModelRegistry}. */
+export type ModelRegistryOptions = {
+  /** Id of the model for requests that name none; null: such requests are refused. */
+  readonly defaultModel: string | null;
+  /** Id of the model for requests that name one that is not here; null, the default: such requests are refused. */
+  readonly anyModel?: string | null;
+  /** What else there is, by kind; default nothing. */
+  readonly adjuncts?: Readonly<Partial<Record<AdjunctKind, readonly string[]>>>;
+};
+
+/** See the file's header. */
+export class ModelRegistry {
+  /** The models that requests can name. */
+  readonly entries: readonly ModelEntry[];
+  readonly #options: ModelRegistryOptions;
+  readonly #byName: ReadonlyMap<string, ModelEntry>;
+
+  constructor(entries: readonly ModelEntry[], options: ModelRegistryOptions) {
+    this.entries = entries;
+    this.#options = options;
+    // An id wins over an alias of the same name.
+    this.#byName = new Map([
+      ...entries.flatMap((entry) => (entry.aliases ?? []).map((alias) => [alias, entry] as const)),
+      ...entries.map((entry) => [entry.id, entry] as const),
+    ]);
+  }
+
+  /** The model for requests that name none; undefined: there is none. */
+  get defaultModel(): ModelEntry | undefined {
+    return this.find(this.#options.defaultModel);
+  }
+
+  /** The model that the user chose for all names that are not here; undefined: there is none. */
+  get anyModel(): ModelEntry | undefined {
+    return this.find(this.#options.anyModel ?? null);
+  }
+
+  /** The model with that id or alias. */
+  find(name: string | null): ModelEntry | undefined {
+    return name === null ? undefined : this.#byName.get(name);
+  }
+
+  /** Ids of what else there is. */
+  adjuncts(kind: AdjunctKind): readonly string[] {
+    return this.#options.adjuncts?.[kind] ?? [];
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * The fields of the endpoints beside the generations: enlarging, uploads, models.
+ */
+
+import * as v from 'valibot';
+import { choice, flag, id, image, integer, trackId, webhook } from './coerce.ts';
+import { orNull, required } from './fields.ts';
+
+/** The models that enlarge, the documented default first. */
+export const UPSCALERS = [
+  'realesr-general-x4v3',
+  'RealESRGAN_x4plus',
+  'RealESRNet_x4plus',
+  'RealESRGAN_x4plus_anime_6B',
+  'RealESRGAN_x2plus',
+  'ultra_resolution',
+] as const;
+
+/** The fields of an enlarging. */
+export const ENLARGE_FIELDS = {
+  url: required(image()),
+  scale: v.optional(integer(1, 4), 3),
+  model_id: v.optional(choice(UPSCALERS), UPSCALERS[0]),
+  face_enhance: v.optional(flag(), false),
+  webhook: orNull(webhook()),
+  track_id: orNull(trackId()),
+};
+
+/** Names of image fields that clients of the newer path use. */
+export const ENLARGE_ALIASES: Readonly<Record<string, string>> = { init_image: 'url' };
+
+/** The one field of endpoints about a model. */
+export const MODEL_FIELDS = { model_id: required(id()) };
+
+/** An upload for a later request. */
+export const UPLOAD_FIELDS = {
+  base64_image: required(image()),
+  image_type: v.optional(choice(['png', 'jpeg', 'jpg'])),
+};
+
+/** An upload that answers with an address. */
+export const TO_URL_FIELDS = { base64_string: required(image()) };
+
+/** An upload that may be cut to a square. */
+export const CROP_FIELDS = { image: required(image()), crop: v.optional(flag(), false) };
