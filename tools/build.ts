@@ -1,19 +1,144 @@
 /**
- * `npm run build`: emits the library file by file with `tsc` into `dist/src` and `dist/workers`.
+ * `npm run build`: writes what the package consists of, all of it in `dist/browser`.
  *
- * No bundler, so that the worker URL in the emitted code stays one that every bundler and the
- * browser itself understands. Old output is removed first: a file deleted from `src` must not ship.
+ * Two scripts without imports: the page's module and the engine's worker. Beside them lie the files that the worker needs:
+ * onnxruntime-web's builds and the models. docs/decisions/package.md says why it has this shape.
  */
 
-import { spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import process from 'node:process';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { gzipSync } from 'node:zlib';
 
-for (const folder of ['dist/src', 'dist/workers']) rmSync(folder, { recursive: true, force: true });
+import { generateDtsBundle } from 'dts-bundle-generator';
+import { build, type BuildOptions, type Metafile, type Plugin } from 'esbuild';
 
-const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
-const result = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], {
-  stdio: 'inherit',
+import { thirdPartyNotices } from './third-party-notices.ts';
+
+const ROOT = resolve(import.meta.dirname, '..');
+const OUT = join(ROOT, 'dist/browser');
+
+/** `new URL('../../somewhere/else', import.meta.url)`, as the formatter leaves it. */
+const FILE_URL = /new URL\(\s*'(\.\.\/[^']+)',\s*import\.meta\.url,?\s*\)/g;
+
+const common = {
+  absWorkingDir: ROOT,
+  bundle: true,
+  format: 'esm',
+  platform: 'browser',
+  target: 'es2022',
+  minify: true,
+  sourcemap: true,
+  legalComments: 'none',
+  metafile: true,
+  logLevel: 'warning',
+} satisfies BuildOptions;
+
+// Old output is removed first: a file deleted from `src` must not ship.
+rmSync(OUT, { recursive: true, force: true });
+const files = new Map<string, string>();
+const worker = await build({
+  ...common,
+  entryPoints: { 'engine.worker': 'workers/packaged.worker.ts' },
+  outdir: OUT,
+  // Named where the engine runs in Node.
+  external: ['node:*'],
+  plugins: [packagedModules(), filesToldByThePage(files)],
 });
-process.exitCode = result.status ?? 1;
+const page = await build({
+  ...common,
+  entryPoints: { 'local-diffusion': 'src/index.ts' },
+  outdir: OUT,
+  plugins: [packagedModules(), fileTable(['engine.worker.js', ...files.values()])],
+});
+for (const [source, name] of files) {
+  mkdirSync(dirname(join(OUT, name)), { recursive: true });
+  writeFileSync(join(OUT, name), contentOf(source));
+}
+const packages = packagesIn(worker, page);
+writeFileSync(join(OUT, 'LICENSES.txt'), thirdPartyNotices(ROOT, packages));
+writeFileSync(join(OUT, 'local-diffusion.d.ts'), typesWith(packages));
+
+/** Puts `packaged-NAME.ts`, where there is one, in the place of `NAME.ts`. */
+function packagedModules(): Plugin {
+  return {
+    name: 'packaged-modules',
+    setup: (bundler) => {
+      bundler.onResolve({ filter: /^\.{1,2}\/.*\.ts$/ }, ({ path, resolveDir }) => {
+        const packaged = resolve(resolveDir, path.replace(/([^/]+)$/, 'packaged-$1'));
+        return existsSync(packaged) ? { path: packaged } : undefined;
+      });
+    },
+  };
+}
+
+/** In the worker: URLs of files outside of the code become what the page has told; `found` gets their names by path. */
+function filesToldByThePage(found: Map<string, string>): Plugin {
+  return {
+    name: 'files-told-by-the-page',
+    setup: (bundler) => {
+      bundler.onLoad({ filter: /[/\\]src[/\\].*\.ts$/ }, ({ path }) => {
+        const contents = readFileSync(path, 'utf8').replace(FILE_URL, (_, to: string) => {
+          const source = resolve(dirname(path), to);
+          found.set(source, nameOf(source));
+          return `new URL(globalThis.localDiffusionFiles[${JSON.stringify(nameOf(source))}])`;
+        });
+        if (contents.includes('import.meta.url')) throw new Error(`${path} asks where it lies`);
+        return { contents, loader: 'ts' };
+      });
+    },
+  };
+}
+
+/** In the page's module: the literal URL of each file, which bundlers understand. */
+function fileTable(names: readonly string[]): Plugin {
+  const entries = names.map((name) => {
+    const text = JSON.stringify(name);
+    return `${text}: new URL(${JSON.stringify(`./${name}`)}, import.meta.url).href`;
+  });
+  return {
+    name: 'file-table',
+    setup: (bundler) => {
+      bundler.onLoad({ filter: /packaged-open-worker\.ts$/ }, ({ path }) => ({
+        contents: `const PACKAGE_FILES = () => ({ ${entries.join(', ')} });\n${readFileSync(path, 'utf8')}`,
+        loader: 'ts',
+      }));
+    },
+  };
+}
+
+/** Where a file lies in the package: with an ending that every server knows, since some refuse others. */
+function nameOf(source: string): string {
+  const path = relative(ROOT, source).replaceAll('\\', '/');
+  return path
+    .replace(/^node_modules\/onnxruntime-web\/dist\//, 'onnxruntime-web/')
+    .replace(/\.bundle\.min\.mjs$/, '.js')
+    .replace(/\.wasm$/, '.wasm.gz.bin')
+    .replace(/\.safetensors$/, '.safetensors.bin');
+}
+
+function contentOf(source: string): Uint8Array {
+  const bytes = readFileSync(source);
+  if (source.endsWith('.wasm')) return gzipSync(bytes, { level: 9 });
+  // The maps of onnxruntime-web's scripts do not ship.
+  if (source.endsWith('.mjs'))
+    return Buffer.from(bytes.toString().replace(/^\/\/# source.*$/m, ''));
+  return bytes;
+}
+
+/** Names of the packages whose code is in the bundles. */
+function packagesIn(...results: readonly { metafile: Metafile }[]): string[] {
+  const inputs = results.flatMap(({ metafile }) => Object.keys(metafile.inputs));
+  const names = inputs.map((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1]);
+  return [...new Set([...names, 'onnxruntime-web'])].filter((name) => name !== undefined);
+}
+
+/** Types in one file, with those of bundled packages in it: who installs the package does not have them. */
+function typesWith(bundled: string[]): string {
+  const entry = {
+    filePath: join(ROOT, 'src/index.ts'),
+    libraries: { inlinedLibraries: [...bundled, 'onnxruntime-common'] },
+    output: { noBanner: true, exportReferencedTypes: false },
+  };
+  const options = { preferredConfigPath: join(ROOT, 'tsconfig.build.json') };
+  return generateDtsBundle([entry], options).join('');
+}
