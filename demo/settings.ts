@@ -208,17 +208,16 @@ export class Settings {
 
 /** Sizes to offer, as label and value: a model that draws at one size alone has its pictures enlarged. */
 function sizesOf({ nativeSize: n, isNativeOnly = false }: ModelEntry): [string, string][] {
-  const label = (width: number, height: number): string => `${width} × ${height}`;
-  const size = (width: number, height: number, remark: string): [string, string] => [
-    `${label(width, height)}${remark}`,
-    `${width}x${height}`,
-  ];
-  if (isNativeOnly) {
-    const scales = [1, 2, 4, 8, 16].filter((scale) => n * scale <= 1024);
-    return scales.map((scale) => size(n * scale, n * scale, scale === 1 ? '' : ', enlarged'));
-  }
   const short = Math.round((n * 2) / 3 / 64) * 64;
-  return [size(n, n, ''), size(short, n, ', upright'), size(n, short, ', wide')];
+  const enlarged = [1, 2, 4, 8, 16].map((scale) => [n * scale, n * scale] as const);
+  const sizes = isNativeOnly
+    ? enlarged.filter(([side]) => side <= 1024)
+    : ([
+        [n, n],
+        [short, n],
+        [n, short],
+      ] as const);
+  return sizes.map(([width, height]) => [`${width} × ${height}`, `${width}x${height}`]);
 }
 
 function stored(): Kept {
