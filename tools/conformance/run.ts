@@ -7,6 +7,7 @@ import { runCase, type ConformanceCase, type Outcome, type Setting } from './cas
 import type { GoldenFolder } from './folder.ts';
 import { clipTokensCases } from './clip-tokens-cases.ts';
 import { fullsizeCases } from './fullsize-cases.ts';
+import { loraCases } from './lora-cases.ts';
 import { partsCases } from './parts-cases.ts';
 import { embeddedCases, pipelinesCases } from './pipelines-cases.ts';
 import { rngCases } from './rng-cases.ts';
@@ -18,7 +19,10 @@ const FILES = {
   rng: rngCases,
   schedulers: schedulersCases,
   parts: partsCases,
-  pipelines: pipelinesCases,
+  pipelines: async (folder: GoldenFolder, setting: Setting) => [
+    ...(await pipelinesCases(folder, setting)),
+    ...(await loraCases(folder, setting)),
+  ],
   embedded: embeddedCases,
   fullsize: fullsizeCases,
 } as const;

@@ -15,6 +15,7 @@ const folder = new GoldenFolder(readGolden, readEmbedded);
 const CLAIMED = [
   /^pipelines\/(txt2img|img2img|inpaint)\//,
   /^pipelines\/(sdxl|controlnet)$/,
+  /^pipelines\/lora-/,
   /^embedded\//,
 ];
 const all = await collectCases(folder, ['pipelines', 'embedded'], setting);
@@ -28,11 +29,11 @@ afterAll(() => runtime.dispose());
 
 describe('runs on wasm', () => {
   test('are all there that are claimed', () => {
-    expect(cases).toHaveLength(19 + 6 + 16);
+    expect(cases).toHaveLength(19 + 6 + 2 + 2 + 4 + 16);
   });
 
   test.each(cases)('$name', async (each) => {
-    expect(each.tolerance).toBe(1e-3);
+    expect(each.tolerance).toBe(each.name.startsWith('pipelines/lora-') ? 1e-4 : 1e-3);
     expect(await runCase(each, runtime)).toMatchObject({ status: 'passed' });
   });
 });
