@@ -17,6 +17,8 @@ import { thirdPartyNotices } from './third-party-notices.ts';
 const ROOT = resolve(import.meta.dirname, '..');
 const OUT = join(ROOT, 'dist/browser');
 
+const SOURCE = /[/\\]src[/\\].*\.ts$/;
+
 /** `new URL('../../somewhere/else', import.meta.url)`, as the formatter leaves it. */
 const FILE_URL = /new URL\(\s*'(\.\.\/[^']+)',\s*import\.meta\.url,?\s*\)/g;
 
@@ -76,14 +78,13 @@ function filesToldByThePage(found: Map<string, string>): Plugin {
   return {
     name: 'files-told-by-the-page',
     setup: (bundler) => {
-      bundler.onLoad({ filter: /[/\\]src[/\\].*\.ts$/ }, ({ path }) => {
-        const contents = readFileSync(path, 'utf8').replace(FILE_URL, (_, to: string) => {
+      bundler.onLoad({ filter: SOURCE }, ({ path }) => {
+        const code = readFileSync(path, 'utf8').replace(FILE_URL, (_, to: string) => {
           const source = resolve(dirname(path), to);
           found.set(source, nameOf(source));
           return `new URL(globalThis.localDiffusionFiles[${JSON.stringify(nameOf(source))}])`;
         });
-        if (contents.includes('import.meta.url')) throw new Error(`${path} asks where it lies`);
-        return { contents, loader: 'ts' };
+        return { contents: withoutOwnUrl(path, code), loader: 'ts' };
       });
     },
   };
@@ -98,12 +99,21 @@ function fileTable(names: readonly string[]): Plugin {
   return {
     name: 'file-table',
     setup: (bundler) => {
-      bundler.onLoad({ filter: /packaged-open-worker\.ts$/ }, ({ path }) => ({
-        contents: `const PACKAGE_FILES = () => ({ ${entries.join(', ')} });\n${readFileSync(path, 'utf8')}`,
-        loader: 'ts',
-      }));
+      bundler.onLoad({ filter: SOURCE }, ({ path }) => {
+        const code = readFileSync(path, 'utf8');
+        const contents = path.endsWith('packaged-open-worker.ts')
+          ? `const PACKAGE_FILES = () => ({ ${entries.join(', ')} });\n${code}`
+          : withoutOwnUrl(path, code);
+        return { contents, loader: 'ts' };
+      });
     },
   };
+}
+
+/** `code`, if it does not ask where its module lies: bundled, it would get another answer than in the source tree. */
+function withoutOwnUrl(path: string, code: string): string {
+  if (code.includes('import.meta.url')) throw new Error(`${path} asks where it lies`);
+  return code;
 }
 
 /** Where a file lies in the package: with an ending that every server knows, since some refuse others. */
@@ -118,7 +128,7 @@ function nameOf(source: string): string {
 
 function contentOf(source: string): Uint8Array {
   const bytes = readFileSync(source);
-  if (source.endsWith('.wasm')) return gzipSync(bytes, { level: 9 });
+  if (source.endsWith('.wasm')) return gzipSync(bytes);
   // The maps of onnxruntime-web's scripts do not ship.
   if (source.endsWith('.mjs'))
     return Buffer.from(bytes.toString().replace(/^\/\/# source.*$/m, ''));

@@ -13,9 +13,10 @@ import { installApp, type InstalledApp } from './support/installed-app.ts';
 import { serveFolder, startVite, type Site } from './support/site.ts';
 import { launch, visit, type Visit } from './support/visit.ts';
 
-/** As strict as docs/embedding.md says it may be. */
-const POLICY =
-  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; img-src blob: data:";
+const MANUAL = await readFile(join(import.meta.dirname, '../../docs/embedding.md'), 'utf8');
+/** A server of files as the manual calls it. */
+const ELSEWHERE = 'https://files.example.com';
+const ALLOWED = { 'Access-Control-Allow-Origin': '*' };
 
 let app: InstalledApp;
 let browser: Browser;
@@ -23,7 +24,7 @@ const sites: Site[] = [];
 
 beforeAll(async () => {
   [app, browser] = await Promise.all([
-    installApp(['vite@8', 'vite-7@npm:vite@7', 'webpack@5', 'webpack-cli@7']),
+    installApp(['vite@8', 'vite-7@npm:vite@7', 'webpack@5', 'webpack-cli@7', 'esbuild@0']),
     launch({ webgpu: false }),
   ]);
 });
@@ -41,6 +42,25 @@ async function opened(site: Promise<Site>): Promise<string> {
   const started = await site;
   sites.push(started);
   return started.url;
+}
+
+/** The blocks of code in one language that the manual shows. */
+function shown(language: string): string[] {
+  const blocks = MANUAL.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\`$`, 'gms'));
+  return [...blocks].map(([, code = '']) => code);
+}
+
+/** The policy that the manual shows for files on the page's own server, or elsewhere; this page also has a data: icon. */
+function policy(where: 'here' | 'elsewhere'): Readonly<Record<string, string>> {
+  const found = shown('text').filter((text) => text.startsWith('default-src'));
+  const text = found.find((each) => each.includes(ELSEWHERE) === (where === 'elsewhere'));
+  return { 'Content-Security-Policy': `${text?.trim()} data:` };
+}
+
+/** Serves the package's files from an origin of their own. */
+function packageElsewhere(): Promise<string> {
+  const files = join(app.folder, 'node_modules/local-diffusion/dist/browser');
+  return opened(serveFolder(files, ALLOWED));
 }
 
 /** Serves a page that imports the package's module by its address at another origin. */
@@ -139,34 +159,40 @@ describe('a picture is drawn', () => {
   test('in an app that webpack builds, isolated, under a strict policy, with threads', async () => {
     await app.run('webpack', '--mode', 'production', '--entry', './main.js', '-o', 'built');
     await cp(join(app.folder, 'index.html'), join(app.folder, 'built/index.html'));
-    const headers = { ...isolationHeaders, 'Content-Security-Policy': POLICY };
+    const headers = { ...isolationHeaders, ...policy('here') };
     const url = await opened(serveFolder(join(app.folder, 'built'), headers));
     const drawn = await visit(browser, url, { threads: 2 });
     expect(drawn.report).toMatch(/^wasm on the CPU, 2 threads/);
     expectAlike(drawn, first);
   });
 
+  test('in an app that esbuild builds, the files copied beside it', async () => {
+    const folder = join(app.folder, 'public');
+    await app.run('esbuild', 'main.js', '--bundle', '--format=esm', `--outfile=${folder}/main.js`);
+    await cp(join(app.folder, 'node_modules/local-diffusion/dist/browser'), folder, {
+      recursive: true,
+    });
+    await cp(join(app.folder, 'index.html'), join(folder, 'index.html'));
+    const drawn = await visit(browser, await opened(serveFolder(folder)));
+    expect(drawn.wasm).toEqual(['ort-wasm-simd-threaded.wasm.gz.bin']);
+    expectAlike(drawn, first);
+  });
+
   test('from plain modules of another origin, the WebAssembly from where the page says', async () => {
-    const allowed = { 'Access-Control-Allow-Origin': '*' };
-    const library = await opened(
-      serveFolder(join(app.folder, 'node_modules/local-diffusion/dist/browser'), allowed),
-    );
     const runtime = await opened(
-      serveFolder(join(import.meta.dirname, '../../node_modules/onnxruntime-web/dist'), allowed),
+      serveFolder(join(import.meta.dirname, '../../node_modules/onnxruntime-web/dist'), ALLOWED),
     );
-    const drawn = await visit(browser, await plainPage(library), { wasmPaths: runtime });
+    const page = await plainPage(await packageElsewhere());
+    const drawn = await visit(browser, page, { wasmPaths: runtime });
     expect(drawn.wasm).toEqual(['ort-wasm-simd-threaded.mjs', 'ort-wasm-simd-threaded.wasm']);
     expectAlike(drawn, first);
   });
 
   test('from plain modules of another origin, by WebGPU', async () => {
-    const allowed = { 'Access-Control-Allow-Origin': '*' };
-    const library = await opened(
-      serveFolder(join(app.folder, 'node_modules/local-diffusion/dist/browser'), allowed),
-    );
+    const url = await plainPage(await packageElsewhere());
     const withGpu = await launch({ webgpu: true });
     try {
-      const drawn = await visit(withGpu, await plainPage(library), {
+      const drawn = await visit(withGpu, url, {
         backend: 'webgpu',
         allowSoftware: true,
         setting: { spelling: 'webgpu', precision: 'float32' },
@@ -186,8 +212,40 @@ describe('a picture is drawn', () => {
       join(app.folder, 'node_modules/local-diffusion/dist/browser/local-diffusion.js'),
       join(folder, 'local-diffusion.js'),
     );
-    const library = await opened(serveFolder(folder, { 'Access-Control-Allow-Origin': '*' }));
+    const library = await opened(serveFolder(folder, ALLOWED));
     const page = await plainPage(library);
     await expect(visit(browser, page)).rejects.toThrow(/worker could not start/);
+  });
+});
+
+describe('the manual', () => {
+  test('shows one program, by name and by address', () => {
+    const [byName = ''] = shown('js');
+    const [page = ''] = shown('html');
+    const [, script = ''] = /<script type="module">\n(.*?) *<\/script>/s.exec(page) ?? [];
+    const byAddress = script.replace(`${ELSEWHERE}/local-diffusion.js`, 'local-diffusion');
+    expect(byAddress.replace(/^ {6}/gm, '')).toBe(byName);
+  });
+
+  test('shows a page that draws, under the policy it shows for files of another origin', async () => {
+    const library = await packageElsewhere();
+    const located = (text: string): string => text.replaceAll(`${ELSEWHERE}/`, library);
+    const origin = new URL(library).origin;
+    const folder = join(app.folder, 'shown');
+    await mkdir(folder);
+    const [page = ''] = shown('html');
+    // The policy is for a page whose own script is a file.
+    const [element = '', script = ''] = /<script type="module">(.*?)<\/script>/s.exec(page) ?? [];
+    const html = page.replace(element, '<script type="module" src="main.js"></script>');
+    await writeFile(join(folder, 'index.html'), html);
+    await writeFile(join(folder, 'main.js'), located(script));
+    const { 'Content-Security-Policy': text = '' } = policy('elsewhere');
+    const headers = { 'Content-Security-Policy': text.replaceAll(ELSEWHERE, origin) };
+    const opener = await browser.newPage();
+    await opener.goto(await opened(serveFolder(folder, headers)));
+    const picture = opener.locator('img');
+    await picture.waitFor({ timeout: 120_000 });
+    expect(await picture.evaluate((image) => (image as HTMLImageElement).naturalWidth)).toBe(64);
+    await opener.close();
   });
 });
