@@ -17,6 +17,7 @@ export type LoraStrength = { readonly lora: FittedLora; readonly strength: numbe
 /**
  * The checkpoint with LoRAs in it, one after the other. Tensors that none changes are the same entries; those that one does are
  * float32. At strength 0 everything is as it was, to the bit, and the checkpoint itself is returned where nothing changes.
+ * The new one's id is made of the LoRAs' names and strengths, so names have to tell files apart.
  */
 export function withLora(checkpoint: Checkpoint, loras: readonly LoraStrength[]): Checkpoint {
   const changes = new Map<string, Change[]>();

@@ -21,7 +21,7 @@ from lycoris.modules.loha import LohaModule
 from lycoris.modules.lokr import LokrModule
 from lycoris.modules.norms import NormModule
 from peft import LoraConfig, get_peft_model_state_dict
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import CLIPTextModel
 
 warnings.filterwarnings("ignore")
@@ -97,6 +97,7 @@ def main(folder):
 
     layers = [LINEAR, WIDE, POINT, CONV, STRIDED, TEXT]
     lycoris("lora", LoConModule, layers, lora_dim=3, alpha=2)
+    torch.save(load_file("lora.safetensors"), "lora.bin")
     lycoris("locon-tucker", LoConModule, [CONV, STRIDED, UP], lora_dim=3, alpha=2, use_tucker=True, names=LDM)
     lycoris("loha", LohaModule, layers, lora_dim=3, alpha=2)
     lycoris("loha-tucker", LohaModule, [CONV, LINEAR], lora_dim=3, alpha=2, use_tucker=True, names=LDM)

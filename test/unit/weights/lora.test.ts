@@ -92,6 +92,17 @@ describe('a weight changed by a LoRA', () => {
   );
 });
 
+test("torch's own file of the same tensors makes the same changes", async () => {
+  const path = 'loras/lora.bin';
+  const pickled = fitLora(await readLora(bufferSource(await readGolden(path), path)), base);
+  const lora = fitLora(await open('lora'), base);
+  expect(pickled.patches.map(({ tensor }) => tensor)).toEqual(
+    lora.patches.map(({ tensor }) => tensor),
+  );
+  const name = 'down_blocks.0.resnets.0.conv1.weight';
+  expect(await changed(pickled, name, 1)).toEqual(await changed(lora, name, 1));
+});
+
 describe('strength', () => {
   test('0 is the checkpoint itself', async () => {
     const lora = fitLora(await open('lora'), base);
