@@ -74,11 +74,12 @@ export default defineConfig({
         optimizeDeps: {
           exclude: ['onnxruntime-web'],
           // What only the worker imports: found late, it would reload the page amid a test.
-          include: ['comlink', 'idb-keyval', '@bufbuild/protobuf/wire'],
+          include: ['comlink', 'idb-keyval', '@bufbuild/protobuf/wire', 'hash-wasm', 'valibot'],
         },
         test: {
           name: 'browser',
           include: ['test/browser/**/*.test.ts'],
+          globalSetup: ['test/support/hostile-setup.ts'],
           fileParallelism: false,
           testTimeout: 10 * minute,
           hookTimeout: 10 * minute,

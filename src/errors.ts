@@ -18,6 +18,14 @@ export type EngineErrorCode =
   | 'model-malformed'
   /** A checkpoint lacks tensors that its network needs, has others, or has them in another shape. */
   | 'weights-mismatch'
+  /** A file could not be downloaded; another attempt, or another address, may do. */
+  | 'download-failed'
+  /** A server asks for an access token, has refused the one it got, or wants a licence accepted first. */
+  | 'access-denied'
+  /** A downloaded file has another length or digest than it should. */
+  | 'integrity-mismatch'
+  /** The disk, or the browser's share of it, has no room for a file. */
+  | 'storage-full'
   /** The request is understood, but this device or this version cannot serve it. */
   | 'unsupported'
   /** A stage produced NaN or infinity, in full precision too. */

@@ -10,6 +10,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['tensor', 'rng', 'image', 'text'],
   ['samplers'],
   ['weights', 'graph'],
+  ['downloads'],
   ['networks'],
   ['runtime'],
   ['models'],
