@@ -65,9 +65,7 @@ const STYLE = `
   img { display: block; width: 64px; height: 64px; }`;
 
 const executablePath = findChromium();
-const browser = await chromium.launch({
-  ...(executablePath === undefined ? {} : { executablePath }),
-});
+const browser = await chromium.launch(executablePath === undefined ? {} : { executablePath });
 try {
   const page = await browser.newPage();
   await page.setContent(`<!doctype html><style>${STYLE}</style>${cells.join('')}`);

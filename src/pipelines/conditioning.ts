@@ -61,6 +61,12 @@ export type Conditioning = {
   readonly pooledAt: (step: number) => HostTensor | undefined;
 };
 
+/** What each answer counts where the prompt shall not: the negative ones alone. Where there are none, as always. */
+export function unguidedFactors({ factors, isNegative }: Conditioning): readonly number[] {
+  const count = isNegative.filter(Boolean).length;
+  return count === 0 ? factors : isNegative.map((each) => (each ? 1 / count : 0));
+}
+
 /** One of the texts whose answers are mixed. */
 type Branch = {
   readonly factor: number;

@@ -21,7 +21,7 @@ import {
 } from '../samplers/scheduler-config.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
 import type { Embedding } from '../weights/embedding.ts';
-import { encodePrompts, type PromptSyntax } from './conditioning.ts';
+import { encodePrompts, unguidedFactors, type PromptSyntax } from './conditioning.ts';
 import type { LatentDims, Latents } from '../runtime/latents/latents.ts';
 import { runNoise, type NoiseOptions, type Seeds } from './noise.ts';
 import { encodePicture } from './picture-latents.ts';
@@ -187,6 +187,7 @@ async function draw(
     inpainted && { picture: original, mask: inpainted, dims, source, run };
   const extra = inpainting && (await inpaintingChannels(model, inpainting));
   const copies = conditioning.factors.length;
+  const unguided = unguidedFactors(conditioning);
   const isNegative = conditioning.isNegative.flatMap((each) => Array<boolean>(samples).fill(each));
   const controlled = controller(model, request.control ?? [], {
     nets: controlNets,
@@ -207,7 +208,7 @@ async function draw(
       noise: await space.fill(noise),
       picture: start && (await space.fill(start.data)),
       signal,
-      evaluate: async ({ input, timestep }) => {
+      evaluate: async ({ input, timestep, isGuided }) => {
         const sample = await space.latents.input(input, copies);
         const trunk = {
           sample: sample.value,
@@ -220,7 +221,7 @@ async function draw(
             { ...trunk, control, ...(extra === undefined ? {} : { extra: tiled(extra, copies) }) },
             { keepOnDevice: ['out_sample'], ...run },
           );
-          return mix(space.latents, predicted, conditioning.factors);
+          return mix(space.latents, predicted, isGuided ? conditioning.factors : unguided);
         } finally {
           release();
           sample.release();

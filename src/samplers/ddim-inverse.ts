@@ -2,8 +2,8 @@
  * Inversion: DDIM run backwards, from a picture to the noise that DDIM would make it of. Song, Meng and Ermon,
  * "Denoising Diffusion Implicit Models" (2020), section 5.4.
  *
- * As a sampler it inverts the given picture as far as `strength` says, and then draws from there with DDIM: what
- * the prompt does not change stays as it was. Without a picture there is nothing to invert, and it is DDIM.
+ * As a sampler it inverts the given picture as far as `strength` says, without a prompt, and then draws from there with
+ * DDIM and the prompt, which keeps more of the picture than noise would. Without a picture it is DDIM.
  *
  * As upstream, it matches diffusers' DDIMInverseScheduler: it stops when the noise is found. Limitation: latents are
  * never clipped (`clip_sample`).
@@ -40,7 +40,7 @@ function plan(config: JsonConfig, request: SamplingRequest): SamplingPlan {
   function* invert(start: Combination): Sampling {
     let x = start;
     for (const t of timesteps) {
-      const output = yield* evaluate(x, t);
+      const output = yield* evaluate(x, t, asUpstream);
       const { original, noise } = predict(type, x, output, levelAt(t - stride));
       const { a, s } = levelAt(t);
       [x] = yield* step([sum([a, original], [s, noise])], original);

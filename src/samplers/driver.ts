@@ -18,6 +18,8 @@ export type Evaluation<Buffer> = {
   /** What the network is to see, as a sum that nothing has computed yet; valid until the evaluation ends. */
   readonly input: readonly Term<Buffer>[];
   readonly timestep: number;
+  /** Whether guidance counts; else wanted is what the network says without the prompt. */
+  readonly isGuided: boolean;
   /** How many evaluations were before, of `plan.timesteps.length`. */
   readonly index: number;
 };
@@ -112,10 +114,11 @@ class Driver<Buffer> {
   async serve(request: Request): Promise<Reply> {
     switch (request.kind) {
       case 'evaluate': {
-        const { input, timestep, output } = request;
+        const { input, timestep, isGuided, output } = request;
         const evaluated = await this.#options.evaluate({
           input: this.#termsOf(input),
           timestep,
+          isGuided,
           index: this.#evaluations++,
         });
         const release = evaluated.release ?? (() => undefined);

@@ -14,11 +14,15 @@ import { just, zero, type Combination, type Quantity } from './algebra.ts';
 
 /** What a sampler asks of its driver. */
 export type Request =
-  /** Run the network (guidance included) on `input`, already scaled as it expects, and call what it says `output`. */
+  /**
+   * Run the network on `input`, already scaled as it expects, and call what it says `output`: with guidance, or as if there
+   * were no prompt.
+   */
   | {
       readonly kind: 'evaluate';
       readonly input: Combination;
       readonly timestep: number;
+      readonly isGuided: boolean;
       readonly output: Quantity;
     }
   /** Draw fresh standard normals and call them `output`. */
@@ -46,10 +50,10 @@ export type Reply = readonly (readonly number[])[] | undefined;
 /** A running sampler, or a part of one. */
 export type Sampling<Result = Combination> = Generator<Request, Result, Reply>;
 
-/** What the network says about `input` at `timestep`. */
-export function* evaluate(input: Combination, timestep: number): Sampling {
+/** What the network says about `input` at `timestep`; `isGuided` false: as if there were no prompt. */
+export function* evaluate(input: Combination, timestep: number, isGuided = true): Sampling {
   const output: Quantity = { label: `output(${Number(timestep.toPrecision(6))})` };
-  yield { kind: 'evaluate', input, timestep, output };
+  yield { kind: 'evaluate', input, timestep, isGuided, output };
   return just(output);
 }
 

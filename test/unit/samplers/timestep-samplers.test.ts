@@ -4,8 +4,10 @@
 
 import { describe, expect, test } from 'vitest';
 import { alphasCumprod, noiseTableConfig } from '../../../src/samplers/noise-table.ts';
+import { runSampling } from '../../../src/samplers/driver.ts';
 import { samplerOf } from '../../../src/samplers/registry.ts';
 import type { SamplingRequest } from '../../../src/samplers/sampler.ts';
+import { CpuStore } from '../../../src/samplers/store.ts';
 import { ConfigReader, type JsonConfig } from '../../../src/util/config-reader.ts';
 import { distance, normals, run, type Formula } from './support.ts';
 
@@ -104,6 +106,22 @@ describe('DDIM’s inversion', () => {
     const variance = found.reduce((total, value) => total + value ** 2, 0) / found.length;
     expect(variance / (alpha * 0.25 + 1 - alpha)).toBeCloseTo(1, 0);
     expect(plan.noised(80).picture ** 2).toBeCloseTo(alpha, 6);
+  });
+
+  test('inverts without the prompt, and draws with it', async () => {
+    const plan = planOf('DDIMInverseScheduler', { steps: 4, strength: 0.5 });
+    const guided: boolean[] = [];
+    await runSampling(plan, {
+      store: new CpuStore(picture.length),
+      source: { normal: () => noise },
+      noise,
+      picture,
+      evaluate: ({ isGuided }) => {
+        guided.push(isGuided);
+        return Promise.resolve({ output: [{ buffer: noise, coefficient: 1 }] });
+      },
+    });
+    expect(guided).toEqual([false, false, true, true]);
   });
 
   test('does not care what noise there is', async () => {
