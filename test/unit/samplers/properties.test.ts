@@ -219,6 +219,27 @@ describe('a run', () => {
     );
   });
 
+  test('draws a picture of a batch as it would draw it alone', async () => {
+    const two = (a: Numbers, b: Numbers): Numbers => Float32Array.of(...a, ...b);
+    const alone = [3, 4].map((seed) => ({ noise: normals(seed), picture: normals(seed + 10) }));
+    const [first, second] = alone as [(typeof alone)[0], (typeof alone)[0]];
+    const together = {
+      noise: two(first.noise, second.noise),
+      picture: two(first.picture, second.picture),
+    };
+    await fc.assert(
+      fc.asyncProperty(planned, async (request) => {
+        const plan = planOf(request);
+        const batch = await run(plan, formula, { ...together, seed: 8, pictures: 2 });
+        const singles = await Promise.all(
+          alone.map((each, i) => run(plan, formula, { ...each, seed: 8 + i })),
+        );
+        expect(batch.final).toEqual(two(singles[0]!.final, singles[1]!.final));
+      }),
+      { numRuns: 80 },
+    );
+  });
+
   test('of DDIM asks for noise in every step where eta is above 0', async () => {
     const config = { ...SD15, set_alpha_to_one: false };
     for (const eta of [0.3, 1]) {

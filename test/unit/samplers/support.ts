@@ -3,7 +3,7 @@
  */
 
 import { TorchGenerator } from '../../../src/rng/torch-generator.ts';
-import type { NoiseSource } from '../../../src/rng/noise-source.ts';
+import { batchedNoise, type NoiseSource } from '../../../src/rng/noise-source.ts';
 import { runSampling, type SamplingOptions } from '../../../src/samplers/driver.ts';
 import type { SamplingPlan } from '../../../src/samplers/sampler.ts';
 import { CpuStore } from '../../../src/samplers/store.ts';
@@ -42,16 +42,18 @@ export class CountedNoise implements NoiseSource {
   }
 }
 
-/** Runs `plan` from `noise` (and `picture`) to its end. */
+/** Runs `plan` from `noise` (and `picture`) to its end; of a batch, every picture draws by a seed of its own. */
 export async function run(
   plan: SamplingPlan,
   formula: Formula,
-  options: { noise: Numbers; picture?: Numbers; seed?: number } & Partial<
+  options: { noise: Numbers; picture?: Numbers; seed?: number; pictures?: number } & Partial<
     Pick<SamplingOptions<Numbers>, 'signal' | 'onStep'>
   >,
 ): Promise<Outcome> {
-  const store = new CpuStore(options.noise.length);
-  const source = new CountedNoise(options.seed ?? 0);
+  const { pictures = 1, seed = 0 } = options;
+  const store = new CpuStore(options.noise.length, pictures);
+  const sources = Array.from({ length: pictures }, (_, i) => new CountedNoise(seed + i));
+  const source = batchedNoise(sources);
   const evaluated: number[] = [];
   const evaluatedBy: number[] = [];
   const samples: Numbers[] = [];
@@ -78,7 +80,15 @@ export async function run(
       await options.onStep?.(step);
     },
   });
-  return { final, evaluated, evaluatedBy, draws: source.draws, samples, originals, store };
+  return {
+    final,
+    evaluated,
+    evaluatedBy,
+    draws: sources[0]?.draws ?? 0,
+    samples,
+    originals,
+    store,
+  };
 }
 
 /** Standard normals. */
