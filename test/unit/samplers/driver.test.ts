@@ -107,6 +107,7 @@ describe('a run', () => {
         inner.combine(output, terms);
       },
       scale: (output, buffer, factors) => inner.scale(output, buffer, factors),
+      multiply: (output, a, b) => inner.multiply(output, a, b),
       norms: (buffer) => inner.norms(buffer),
     };
     const plan = samplerOf('UniPCMultistepScheduler').plan({}, { steps: 5 });
