@@ -10,9 +10,26 @@ export type {
   Reply,
   RequestCallOptions,
 } from './api/client.ts';
+export type { Artist, ArtistOptions, DrawProgress, DrawTask, EnlargeTask } from './api/artist.ts';
+export { apiContext } from './api/context.ts';
+export type { ApiContext, ApiOptions, Settings } from './api/context.ts';
+export { EngineArtist } from './api/engine-artist.ts';
 export type { DrawingEngine } from './api/engine-artist.ts';
-export type { ErrorBody, SuccessBody } from './api/response.ts';
+export { createHandler } from './api/handler.ts';
+export type { HandlerOptions } from './api/handler.ts';
+export { withCors } from './api/http/cors.ts';
+export type { Handle } from './api/http/cors.ts';
+export { ModelRegistry } from './api/model-registry.ts';
+export type { AdjunctKind, ModelRegistryOptions } from './api/model-registry.ts';
+export { publishedLinks, servedLinks } from './api/outputs.ts';
+export type { OutputLinks } from './api/outputs.ts';
+export type { ErrorBody, FailedBody, SuccessBody } from './api/response.ts';
 export { SCHEDULER_LABELS } from './api/schema/scheduler-names.ts';
+export { browserStorage } from './jobs/indexed-db-storage.ts';
+export { JobQueue } from './jobs/job-queue.ts';
+export type { JobQueueOptions, Presence } from './jobs/job-queue.ts';
+export { memoryStorage } from './jobs/memory-storage.ts';
+export type { JobRecord, JobState, JobStorage } from './jobs/storage.ts';
 export { parseManifest, shippedManifest } from './models/manifest.ts';
 export type { Manifest, ModelEntry } from './models/manifest.ts';
 export type { PreviewPicture } from './models/preview.ts';

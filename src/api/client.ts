@@ -27,7 +27,7 @@ import type { EndpointName } from './routes.ts';
 
 /** What both ways to a {@link Client} take. */
 export type ClientSettings = Pick<ApiOptions, 'settings'> & {
-  /** Id of the model for requests that name one that is not here; default: such requests are refused. */
+  /** Id of the model for requests that name one that is not here; default: what the manifest says. */
   readonly anyModel?: string;
   /** Where jobs and pictures are kept; default of {@link createClient}: the browser's IndexedDB, else memory. */
   readonly storage?: JobStorage;
@@ -95,7 +95,7 @@ export class Client {
       artist: this.#artist,
       models: new ModelRegistry(manifest.models, {
         defaultModel: manifest.default,
-        anyModel: anyModel ?? null,
+        anyModel: anyModel ?? manifest['*'] ?? null,
       }),
       queue,
       links: links ?? publishedLinks((name) => queue.file(name), publishFile),

@@ -7,6 +7,7 @@ import type { JobQueue } from '../jobs/job-queue.ts';
 import { StepTimes } from '../jobs/step-times.ts';
 import type { Artist, ArtistOptions } from './artist.ts';
 import type { ModelRegistry } from './model-registry.ts';
+import { RepetitionFilter } from './repetition-filter.ts';
 import type { OutputLinks } from './outputs.ts';
 import { DEFAULT_LIMITS, type Limits } from './schema/fields.ts';
 import type { ApiVersion } from './schema/versions.ts';
@@ -34,6 +35,7 @@ export type ApiContext = {
   readonly queue: JobQueue;
   readonly links: OutputLinks;
   readonly stepTimes: StepTimes;
+  readonly repetitions: RepetitionFilter;
   readonly clock: Clock;
   readonly settings: Settings;
   /** Gets images from addresses and calls webhooks. */
@@ -59,10 +61,11 @@ const DEFAULT_SETTINGS: Settings = {
 };
 
 /** A context from what is chosen and the defaults. */
-export function apiContext({ settings, ...options }: ApiOptions): ApiContext {
+export function apiContext({ settings, clock = systemClock, ...options }: ApiOptions): ApiContext {
   return {
+    clock,
     stepTimes: new StepTimes(),
-    clock: systemClock,
+    repetitions: new RepetitionFilter(clock),
     fetch: (url, init) => fetch(url, init),
     onError: report,
     ...options,

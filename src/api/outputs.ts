@@ -29,7 +29,7 @@ export type ReadFile = (name: string) => Promise<Blob | undefined>;
 const SERVED_PATH = '/api/outputs/';
 
 /** Addresses below `/api/outputs/` of the request's own origin, where the handler answers them. */
-export function servedLinks(): OutputLinks & Required<Pick<OutputLinks, 'nameOf'>> {
+export function servedLinks(): Required<OutputLinks> {
   const link = (name: string, origin: string): string => origin + SERVED_PATH + name;
   return {
     link,

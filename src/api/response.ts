@@ -169,6 +169,13 @@ export function errorBody(message: string | FieldMessages, tip?: string): ErrorB
   return tip === undefined ? body : { ...body, tip };
 }
 
+/** The reply to a request that repeats another one too soon. */
+export function repeatedBody(): ErrorBody & { tips: string } {
+  const tips =
+    'you are sending same request multiple times, spam filter is enabled, please wait for 30 seconds and try again';
+  return { ...errorBody(ERROR_MESSAGES.repeated), tips };
+}
+
 /** The state of a job that went wrong. */
 export function failedBody(message: string = ERROR_MESSAGES.failed): FailedBody {
   return { status: 'failed', id: '', message, messege: message, output: '' };

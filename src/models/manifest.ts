@@ -58,6 +58,7 @@ const ManifestSchema = v.pipe(
   v.strictObject({
     version: v.literal(1),
     default: v.string(),
+    '*': v.exactOptional(v.string()),
     models: v.pipe(v.array(Entry), v.nonEmpty()),
   }),
   v.check(
@@ -68,6 +69,13 @@ const ManifestSchema = v.pipe(
     (manifest) => manifest.models.some(({ id }) => id === manifest.default),
     'default: must be the id of a model in the list',
   ),
+  v.check(({ models, '*': any }) => {
+    return any === undefined || models.some(({ id }) => id === any);
+  }, '*: must be the id of a model in the list'),
+  v.check(({ models }) => {
+    const names = models.flatMap(({ id, aliases = [] }) => [id, ...aliases]);
+    return new Set(names).size === names.length;
+  }, 'models: every alias must be there once, and be no id'),
 );
 
 /**
@@ -81,7 +89,10 @@ const ManifestSchema = v.pipe(
  */
 export type ModelEntry = v.InferOutput<typeof Entry>;
 
-/** Entries, of which `default` names the one that answers requests that name no model. */
+/**
+ * Entries, of which `default` names the one that answers requests that name no model, and `*` the one that answers those
+ * that name one that is not here; without it such requests are refused.
+ */
 export type Manifest = v.InferOutput<typeof ManifestSchema>;
 
 /**

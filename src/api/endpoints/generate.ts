@@ -5,7 +5,7 @@
 import type { ApiContext, Call, Endpoint } from '../context.ts';
 import { prepareGeneration, runGeneration } from '../generation.ts';
 import { fileNames } from '../outputs.ts';
-import { processingBody, successBody } from '../response.ts';
+import { processingBody, repeatedBody, successBody } from '../response.ts';
 import type { Operation } from '../schema/request-types.ts';
 import { answerWithJob } from './jobs.ts';
 
@@ -17,6 +17,9 @@ export function generate(operation: Operation): Endpoint {
 async function answer(operation: Operation, call: Call, context: ApiContext): Promise<object> {
   const { version, origin, onProgress, previews } = call;
   const { stepTimes, clock, links } = context;
+  if (context.settings.refusesRepetition && (await context.repetitions.isRepeated(call))) {
+    return repeatedBody();
+  }
   const generation = await prepareGeneration(operation, call, context);
   const { drawing, work, warnings, tip } = generation;
   const { request } = drawing;

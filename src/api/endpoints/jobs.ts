@@ -57,7 +57,7 @@ export async function answerWithJob(
     accepted.ended.then(tell).catch(context.onError);
   }
   const seconds = isInstant ? 0 : (call.waitSeconds ?? settings.waitSeconds);
-  const ended = await endedWithin(accepted, seconds, call, context);
+  const ended = seconds > 0 ? await endedWithin(accepted, seconds, call, context) : undefined;
   if (ended !== undefined) return result(ended);
   return processing(accepted.id, queue.eta(accepted.id));
 }

@@ -12,6 +12,7 @@ import { FEATURES, type FeatureName, type Support } from '../../../src/api/schem
 import { UPSCALERS } from '../../../src/api/schema/tool-fields.ts';
 import { blankPicture, type Picture } from '../../../src/image/picture.ts';
 import { encodePng } from '../../../src/image/png.ts';
+import { systemClock, type Clock } from '../../../src/jobs/clock.ts';
 import { JobQueue } from '../../../src/jobs/job-queue.ts';
 import { memoryStorage } from '../../../src/jobs/memory-storage.ts';
 import type { JobStorage } from '../../../src/jobs/storage.ts';
@@ -28,31 +29,41 @@ export type StubServer = {
   readonly queue: JobQueue;
 };
 
+/** What a test wants otherwise than the recorded calls do. */
+export type StubOptions = {
+  readonly support?: Partial<Record<FeatureName, Support>>;
+  readonly settings?: Partial<Settings>;
+  readonly artist?: Partial<Artist>;
+  /** Default yes. */
+  readonly canEnlarge?: boolean;
+  readonly clock?: Clock;
+  readonly anyModel?: string | null;
+} & Pick<ModelEntry, 'aliases' | 'defaults' | 'instancePrompt'>;
+
 /** Everything can be drawn, and nothing is handed to other servers. */
 const ALL_READY = Object.fromEntries(
   Object.keys(FEATURES).map((name) => [name, name === 'loadbalancer' ? 'optional' : 'ready']),
 ) as Record<FeatureName, Support>;
 
-/** A server with `fixtures`; `support` and `settings` where a test wants others. */
+/** A server with `fixtures`. */
 export async function startStubServer(
   fixtures: Fixtures = {},
   {
     support = ALL_READY,
     settings = {},
     artist = {},
-    storage = memoryStorage(),
-  }: {
-    support?: Artist['support'];
-    settings?: Partial<Settings>;
-    artist?: Partial<Artist>;
-    storage?: JobStorage;
-  } = {},
+    canEnlarge = true,
+    clock = systemClock,
+    anyModel = null,
+    ...about
+  }: StubOptions = {},
 ): Promise<StubServer> {
   const { models = [], default_model: byDefault, images = {}, jobs = [], keys } = fixtures;
   const known = byDefault === undefined && models.length === 0 ? ['default'] : models;
   const queue = new JobQueue({
+    clock,
     storage: withIds(
-      storage,
+      memoryStorage(),
       jobs.map(({ id }) => id),
     ),
   });
@@ -61,19 +72,24 @@ export async function startStubServer(
   const enlarged: EnlargeTask[] = [];
   const sent: { url: string; body: unknown }[] = [];
   const context = apiContext({
-    artist: { ...greyArtist(drawn, enlarged, support), ...artist },
-    models: new ModelRegistry(known.map(entryOf), {
-      defaultModel: byDefault === undefined ? (known[0] ?? null) : byDefault,
-      adjuncts: {
-        lora: fixtures.loras ?? [],
-        embedding: fixtures.embeddings ?? [],
-        vae: fixtures.vaes ?? [],
-        controlnet: fixtures.controlnets ?? [],
-        'ip-adapter': fixtures.ip_adapters ?? [],
-        upscaler: fixtures.upscalers ?? UPSCALERS,
+    artist: { ...greyArtist(drawn, enlarged, support, canEnlarge), ...artist },
+    models: new ModelRegistry(
+      known.map((id) => ({ ...entryOf(id), ...about })),
+      {
+        anyModel,
+        defaultModel: byDefault === undefined ? (known[0] ?? null) : byDefault,
+        adjuncts: {
+          lora: fixtures.loras ?? [],
+          embedding: fixtures.embeddings ?? [],
+          vae: fixtures.vaes ?? [],
+          controlnet: fixtures.controlnets ?? [],
+          'ip-adapter': fixtures.ip_adapters ?? [],
+          upscaler: fixtures.upscalers ?? UPSCALERS,
+        },
       },
-    }),
+    ),
     queue,
+    clock,
     links: servedLinks(),
     settings,
     fetch: async (url, { body }) => {
@@ -94,8 +110,14 @@ function greyArtist(
   drawn: { modelId: string; task: DrawTask }[],
   enlarged: EnlargeTask[],
   support: Artist['support'] = {},
+  canEnlarge = true,
 ): Artist {
   const grey = (width: number, height: number): Picture => blankPicture(width, height, 3);
+  const enlarge: Artist['enlarge'] = (task) => {
+    enlarged.push(task);
+    const { picture, scale } = task;
+    return Promise.resolve(grey(picture.width * scale, picture.height * scale));
+  };
   return {
     support,
     draw: ({ id: modelId }, task) => {
@@ -103,11 +125,7 @@ function greyArtist(
       const { width, height, samples = 1 } = task.generate;
       return Promise.resolve(Array.from({ length: samples }, () => grey(width, height)));
     },
-    enlarge: (task) => {
-      enlarged.push(task);
-      const { picture, scale } = task;
-      return Promise.resolve(grey(picture.width * scale, picture.height * scale));
-    },
+    ...(canEnlarge ? { enlarge } : {}),
     open: () => Promise.resolve(),
     clear: () => Promise.resolve(),
     restart: () => Promise.resolve(),
