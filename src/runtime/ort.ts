@@ -16,7 +16,10 @@ import { importBuild, type LoadedBuild, type OrtBuild, type WasmPaths } from './
 export type OrtOptions = {
   /** Where the build's `.wasm` (and glue `.mjs`) lie, as absolute URLs; by default among the package's files. */
   readonly wasmPaths?: WasmPaths;
-  /** Threads of CPU kernels; default: half the logical cores, 1 without cross-origin isolation. */
+  /**
+   * Threads of CPU kernels; default: half the logical cores, 1 without cross-origin isolation. Always 1 where the library
+   * lies on another origin than the page.
+   */
   readonly threads?: number;
 };
 
@@ -74,9 +77,8 @@ async function openBuild(build: OrtBuild, options: OrtOptions): Promise<Ort> {
   }
 }
 
-function defaultThreads(canUseThreads: boolean): number {
-  const isIsolated = typeof crossOriginIsolated === 'undefined' || crossOriginIsolated;
-  if (!canUseThreads || !isIsolated) return 1;
+function defaultThreads(): number {
+  if (typeof crossOriginIsolated !== 'undefined' && !crossOriginIsolated) return 1;
   const cores = typeof navigator === 'undefined' ? 2 : (navigator.hardwareConcurrency ?? 2);
   return Math.max(1, Math.min(8, Math.ceil(cores / 2)));
 }
@@ -87,14 +89,10 @@ export class Ort {
   readonly #module: typeof OrtModule;
   readonly #queue = new SerialQueue();
 
-  constructor(
-    build: OrtBuild,
-    { module, canUseThreads }: LoadedBuild,
-    threads = defaultThreads(canUseThreads),
-  ) {
+  constructor(build: OrtBuild, { module, canUseThreads }: LoadedBuild, threads = defaultThreads()) {
     this.build = build;
     this.#module = module;
-    module.env.wasm.numThreads = threads;
+    module.env.wasm.numThreads = canUseThreads ? threads : 1;
   }
 
   /** Threads of CPU kernels. */

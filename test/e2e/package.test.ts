@@ -64,7 +64,10 @@ function packageElsewhere(): Promise<string> {
 }
 
 /** Serves a page that imports the package's module by its address at another origin. */
-async function plainPage(address: string): Promise<string> {
+async function plainPage(
+  address: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const folder = join(app.folder, 'plain');
   await mkdir(folder, { recursive: true });
   await cp(join(app.folder, 'index.html'), join(folder, 'index.html'));
@@ -73,7 +76,7 @@ async function plainPage(address: string): Promise<string> {
     join(folder, 'main.js'),
     script.replace("from 'local-diffusion'", `from '${address}local-diffusion.js'`),
   );
-  return opened(serveFolder(folder));
+  return opened(serveFolder(folder, headers));
 }
 
 function expectAlike(a: Visit, b: Visit): void {
@@ -182,8 +185,10 @@ describe('a picture is drawn', () => {
     const runtime = await opened(
       serveFolder(join(import.meta.dirname, '../../node_modules/onnxruntime-web/dist'), ALLOWED),
     );
-    const page = await plainPage(await packageElsewhere());
-    const drawn = await visit(browser, page, { wasmPaths: runtime });
+    const page = await plainPage(await packageElsewhere(), isolationHeaders);
+    const drawn = await visit(browser, page, { wasmPaths: runtime, threads: 2 });
+    // Isolated or not: no thread can be started from another origin.
+    expect(drawn.report).toMatch(/^wasm on the CPU, 1 thread/);
     expect(drawn.wasm).toEqual(['ort-wasm-simd-threaded.mjs', 'ort-wasm-simd-threaded.wasm']);
     expectAlike(drawn, first);
   });
