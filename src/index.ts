@@ -45,6 +45,7 @@ export type {
   EngineOptions,
   MemoryReport,
   ModelFacts,
+  OpenModelOptions,
 } from './engine/engine.ts';
 export type { ClipOutput } from './networks/clip-text.ts';
 export type { Generated, GenerateOptions, GenerateRequest } from './pipelines/generate.ts';

@@ -9,7 +9,7 @@ import { EngineError } from '../errors.ts';
 import { ControlNet } from '../models/controlnet.ts';
 import { DiffusionModel } from '../models/diffusion-model.ts';
 import type { ModelEntry } from '../models/manifest.ts';
-import { partsOf } from '../models/open-parts.ts';
+import { partsOf, type OpenPartsOptions } from '../models/open-parts.ts';
 import { TextEncoder as ClipTextEncoder } from '../models/text-encoder.ts';
 import { UNet, type TrunkInputs } from '../models/unet.ts';
 import { Autoencoder } from '../models/vae.ts';
@@ -83,6 +83,9 @@ export type CallOptions = {
   /** Bytes of weights loaded, of all that the call's graph needs. */
   readonly onProgress?: ((bytesDone: number, bytesTotal: number) => void) | undefined;
 };
+
+/** Options of {@link Engine.openModel}. */
+export type OpenModelOptions = Pick<OpenPartsOptions, 'signal' | 'onDownload'>;
 
 /** What a page may want to know of a model. */
 export type ModelFacts = {
@@ -165,14 +168,11 @@ export class Engine {
   }
 
   /** Opens the model that an entry of the manifest describes, under its id; see {@link partsOf}. */
-  async openModel(entry: ModelEntry, { signal }: CallOptions = {}): Promise<ModelFacts> {
+  async openModel(entry: ModelEntry, options: OpenModelOptions = {}): Promise<ModelFacts> {
     const { id, preview } = entry;
     const known = this.#models.get(id);
     const model =
-      known ??
-      new DiffusionModel(this.#runtime, await partsOf(entry, signal), {
-        ...(preview === undefined ? {} : { preview }),
-      });
+      known ?? new DiffusionModel(this.#runtime, await partsOf(entry, options), { preview });
     this.#models.set(id, model);
     return { nativeSize: model.nativeSize };
   }

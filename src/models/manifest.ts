@@ -18,7 +18,18 @@ const fields = v.record(v.string(), v.unknown());
 const Source = v.variant('kind', [
   v.strictObject({ kind: v.literal('embedded') }),
   v.strictObject({ kind: v.literal('folder'), url: v.pipe(v.string(), v.nonEmpty()) }),
-  v.strictObject({ kind: v.literal('file'), url: v.pipe(v.string(), v.nonEmpty()) }),
+  v.strictObject({
+    kind: v.literal('hub'),
+    repository: v.pipe(v.string(), v.regex(/^[^/]+\/[^/]+$/, 'must be an owner and a name: owner/name')),
+    revision: v.exactOptional(v.string()),
+    hub: v.exactOptional(v.pipe(v.string(), v.url())),
+  }),
+  v.strictObject({
+    kind: v.literal('file'),
+    url: v.pipe(v.string(), v.nonEmpty()),
+    size: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(1))),
+    sha256: v.exactOptional(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/i))),
+  }),
 ]);
 
 const Entry = v.strictObject({

@@ -2,37 +2,49 @@
  * The parts of the model that an entry of the manifest describes, wherever its files are.
  */
 
-import { EngineError } from '../errors.ts';
+import type { DownloadStore } from '../downloads/download-store.ts';
 import { openCheckpoint } from '../weights/safetensors.ts';
 import { openClipTokenizer } from './clip-vocabulary-file.ts';
 import { embeddedFolder } from './embedded-model.ts';
-import { fetchedFolder, openUrl } from './fetched-folder.ts';
+import { fetchedFolder } from './fetched-folder.ts';
 import { partsOfFolder } from './folder-parts.ts';
 import type { ModelEntry } from './manifest.ts';
 import type { ModelParts } from './model-parts.ts';
+import { modelStore } from './model-store.ts';
 import { partsOfSingleFile } from './single-file-parts.ts';
+import { hubFolder, storedFile, type StoreOptions } from './stored-files.ts';
+
+/** Options of {@link partsOf}. */
+export type OpenPartsOptions = StoreOptions & {
+  /** Keeps what is downloaded; default {@link modelStore}. */
+  readonly store?: () => Promise<DownloadStore>;
+};
 
 /**
- * Opens what an entry describes: configs and headers are read, weights are not.
+ * Opens what an entry describes: configs and headers are read, weights are not. Models from a hub and single files are
+ * downloaded first, unless they are here.
  *
- * @throws EngineError `model-malformed` naming the file that is missing or damaged, `unsupported` for another family.
+ * @throws EngineError `model-malformed` naming the file that is missing or damaged, `unsupported` for another family, and
+ *   what {@link DownloadStore.download} throws.
  */
-export async function partsOf(entry: ModelEntry, signal?: AbortSignal): Promise<ModelParts> {
+export async function partsOf(
+  entry: ModelEntry,
+  { store = modelStore, ...options }: OpenPartsOptions = {},
+): Promise<ModelParts> {
   const { id, source } = entry;
+  const { signal } = options;
+  const abortable = signal === undefined ? {} : { signal };
   switch (source.kind) {
     case 'embedded':
       return partsOfFolder(embeddedFolder(), signal);
     case 'folder':
       return partsOfFolder(fetchedFolder(id, source.url), signal);
+    case 'hub':
+      return partsOfFolder(hubFolder(id, source, await store(), options), signal);
     case 'file': {
-      const file = await openUrl(new URL(source.url), source.url, signal);
-      if (file === undefined) {
-        throw new EngineError('model-malformed', `there is no file at ${source.url}`, {
-          detail: { url: source.url },
-        });
-      }
-      const checkpoint = await openCheckpoint(id, [file], signal === undefined ? {} : { signal });
-      return partsOfSingleFile(checkpoint, await openClipTokenizer(signal === undefined ? {} : { signal }), entry);
+      const file = await storedFile(source, await store(), options);
+      const checkpoint = await openCheckpoint(id, [file], abortable);
+      return partsOfSingleFile(checkpoint, await openClipTokenizer(abortable), entry);
     }
     default:
       return source satisfies never;

@@ -11,6 +11,7 @@ import type {
   EngineOptions,
   MemoryReport,
   ModelFacts,
+  OpenModelOptions,
 } from '../engine/engine.ts';
 import type { ModelEntry } from '../models/manifest.ts';
 import type { Generated, GenerateOptions, GenerateRequest } from '../pipelines/generate.ts';
@@ -74,16 +75,18 @@ export class EngineClient {
   }
 
   /** Opens the model that an entry of the manifest describes, under its id; addresses are relative to the page. */
-  openModel(entry: ModelEntry, options: Pick<CallOptions, 'signal'> = {}): Promise<ModelFacts> {
+  openModel(entry: ModelEntry, options: OpenModelOptions = {}): Promise<ModelFacts> {
     const { source } = entry;
     const absolute: ModelEntry =
-      source.kind !== 'embedded'
+      'url' in source
         ? {
             ...entry,
             source: { ...source, url: new URL(source.url, globalThis.location?.href).href },
           }
         : entry;
-    return this.#abortable(options, (call) => this.#service.openModel(call, absolute));
+    const { onDownload } = options;
+    const listener = onDownload === undefined ? undefined : proxy(onDownload);
+    return this.#abortable(options, (call) => this.#service.openModel(call, absolute, listener));
   }
 
   /** Draws with the model `id`; rejects with the signal's own reason when aborted, within one step. */

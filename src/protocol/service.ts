@@ -9,6 +9,7 @@ import {
   type EngineOptions,
   type MemoryReport,
   type ModelFacts,
+  type OpenModelOptions,
 } from '../engine/engine.ts';
 import { EngineError } from '../errors.ts';
 import type { ModelEntry } from '../models/manifest.ts';
@@ -47,8 +48,12 @@ export class EngineService {
   }
 
   /** See {@link Engine.openModel}. */
-  openModel(call: number, entry: ModelEntry): Promise<ModelFacts> {
-    return this.#run(call, (engine, signal) => engine.openModel(entry, { signal }));
+  openModel(
+    call: number,
+    entry: ModelEntry,
+    onDownload?: OpenModelOptions['onDownload'],
+  ): Promise<ModelFacts> {
+    return this.#run(call, (engine, signal) => engine.openModel(entry, { signal, onDownload }));
   }
 
   /** See {@link Engine.generate}. */

@@ -1,0 +1,105 @@
+/**
+ * A model's files on the web, kept on this machine: downloaded when they are first opened, read from disk from then on.
+ */
+
+import type { DownloadProgress } from '../downloads/progress.ts';
+import type { DownloadStore } from '../downloads/download-store.ts';
+import type { ByteSource } from '../weights/checkpoint.ts';
+import type { ModelFolder } from './folder-parts.ts';
+
+/** Where a hub keeps a model in diffusers' layout. */
+export type HubSource = {
+  /** Owner and name, such as `stabilityai/sd-turbo`. */
+  readonly repository: string;
+  /** Branch, tag or commit; default `main`. */
+  readonly revision?: string;
+  /** Origin of the hub; default `https://huggingface.co`. */
+  readonly hub?: string;
+};
+
+/** A file at an address of its own. */
+export type FileSource = {
+  readonly url: string;
+  /** Bytes, where known. */
+  readonly size?: number;
+  /** In hexadecimal, where known. */
+  readonly sha256?: string;
+};
+
+/** Options of opening what may have to be downloaded. */
+export type StoreOptions = {
+  /** Pauses a download: what has come is kept. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onDownload?: ((progress: DownloadProgress) => void) | undefined;
+};
+
+type HubFile = Awaited<ReturnType<DownloadStore['listHub']>>[number];
+
+const HUB = 'https://huggingface.co';
+
+/** Milliseconds for which a hub is waited for where most of a model is here. */
+const PATIENCE_MS = 2500;
+
+/**
+ * The files of a hub's repository. What is here is opened without asking the hub; the hub's list of files tells what there
+ * is besides, and the digests.
+ */
+export function hubFolder(
+  name: string,
+  { repository, revision = 'main', hub = HUB }: HubSource,
+  store: DownloadStore,
+  { onDownload, signal }: StoreOptions = {},
+): ModelFolder {
+  const root = storePath(`${new URL(hub).host}/${repository}/${revision}`);
+  let listed: Promise<HubFile[]> | undefined;
+  const ask = async (): Promise<HubFile[]> => {
+    const isHere = (await store.list()).some(({ path }) => path.startsWith(`${root}/`));
+    // Without a connection a model that is here must open: what was not downloaded with it is not waited for.
+    const patience = isHere ? [AbortSignal.timeout(PATIENCE_MS)] : [];
+    const within = AbortSignal.any(signal === undefined ? patience : [signal, ...patience]);
+    try {
+      return await store.listHub({ hub, repository, revision }, { signal: within });
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (isHere) return [];
+      throw error;
+    }
+  };
+  /** One question for all files; one that failed is asked again. */
+  const list = (): Promise<HubFile[]> => {
+    listed ??= ask().catch((error: unknown) => {
+      listed = undefined;
+      throw error;
+    });
+    return listed;
+  };
+  return {
+    name,
+    open: async (path) => {
+      const known = await store.get(`${root}/${path}`);
+      if (known !== undefined) return known;
+      const files = await list();
+      const file = files.find((each) => each.path === path);
+      if (file === undefined) return undefined;
+      const { url, size, sha256 } = file;
+      return store.download({ url, size, sha256, path: `${root}/${path}` }, { signal, onProgress: onDownload });
+    },
+  };
+}
+
+/** The file at an address; its path in the store is that of the address. */
+export function storedFile(
+  { url, size, sha256 }: FileSource,
+  store: DownloadStore,
+  { signal, onDownload }: StoreOptions = {},
+): Promise<ByteSource> {
+  const { host, pathname, search } = new URL(url);
+  const path = storePath(host + pathname + search);
+  return store.download({ url, size, sha256, path }, { signal, onProgress: onDownload });
+}
+
+/** An address as a path in the store: other characters than those of ordinary file names become `_`. */
+function storePath(address: string): string {
+  const names = address.split('/').filter((name) => name !== '');
+  return names.map((name) => name.replaceAll(/[^\w.-]/g, '_').replace(/^\.+/, '_')).join('/');
+}
