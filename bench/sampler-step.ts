@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { TorchGenerator } from '../src/rng/torch-generator.ts';
 import { runSampling } from '../src/samplers/driver.ts';
 import { samplerOf, SAMPLER_NAMES } from '../src/samplers/registry.ts';
-import { CpuStore, type Store, type Term } from '../src/samplers/store.ts';
+import { CpuStore, type Term } from '../src/samplers/store.ts';
 import { markdownTable } from './support/table.ts';
 import { MOST_TERMS, plainSum } from './support/plain-sum.ts';
 
@@ -33,34 +33,33 @@ const SD15 = {
 };
 const GUIDANCE = 7.5;
 
-/** A store that counts the terms of each pass over memory. */
-function counting(store: CpuStore, passes: number[]): Store<Numbers> {
-  return {
-    length: store.length,
-    pictures: store.pictures,
-    acquire: () => store.acquire(),
-    release: (buffer) => store.release(buffer),
-    write: (buffer, numbers) => {
-      passes.push(1);
-      store.write(buffer, numbers);
-    },
-    combine: (output, terms) => {
-      passes.push(terms.length);
-      store.combine(output, terms);
-    },
-    scale: (output, buffer, factors) => {
-      passes.push(1);
-      store.scale(output, buffer, factors);
-    },
-    norms: (buffer) => {
-      passes.push(1);
-      return store.norms(buffer);
-    },
-  };
+/** A store that remembers how many terms each pass over memory had. */
+class CountingStore extends CpuStore {
+  readonly passes: number[] = [];
+
+  override write(buffer: Numbers, numbers: Numbers): void {
+    this.passes.push(1);
+    super.write(buffer, numbers);
+  }
+
+  override combine(output: Numbers, terms: readonly Term<Numbers>[]): void {
+    this.passes.push(terms.length);
+    super.combine(output, terms);
+  }
+
+  override scale(output: Numbers, buffer: Numbers, factors: readonly number[]): void {
+    this.passes.push(1);
+    super.scale(output, buffer, factors);
+  }
+
+  override norms(buffer: Numbers): readonly number[] {
+    this.passes.push(1);
+    return super.norms(buffer);
+  }
 }
 
 /** Runs a sampler to its end in a store; gives the number of steps. */
-async function sampled(name: string, store: Store<Numbers>, ready: readonly Numbers[]) {
+async function sampled(name: string, store: CpuStore, ready: readonly Numbers[]) {
   const [noise, conditional, unconditional, input] = ready as [Numbers, Numbers, Numbers, Numbers];
   const plan = samplerOf(name).plan(SD15, { steps: STEPS });
   const output: Term<Numbers>[] = [
@@ -71,9 +70,9 @@ async function sampled(name: string, store: Store<Numbers>, ready: readonly Numb
     store,
     source: { normal: () => noise },
     noise,
-    evaluate: async ({ input: terms }) => {
-      await store.combine(input, terms);
-      return { output };
+    evaluate: ({ input: terms }) => {
+      store.combine(input, terms);
+      return Promise.resolve({ output });
     },
   });
   store.release(final);
@@ -89,8 +88,9 @@ for (const [channels, height, width] of SIZES) {
   const store = new CpuStore(length);
   const rows: string[][] = [];
   for (const name of SAMPLER_NAMES) {
-    const passes: number[] = [];
-    const steps = await sampled(name, counting(store, passes), ready);
+    const counting = new CountingStore(length);
+    const steps = await sampled(name, counting, ready);
+    const { passes } = counting;
     const [own, plain]: [number[], number[]] = [[], []];
     for (let i = -WARMUPS; i < runs; i++) {
       const start = performance.now();

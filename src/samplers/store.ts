@@ -33,11 +33,11 @@ export interface Store<Buffer> {
 /** The Euclidean length of each of `pictures` equal parts of `values`. */
 export function normsOf(values: Float32Array, pictures: number): readonly number[] {
   const each = values.length / pictures;
-  return Array.from({ length: pictures }, (_, i) =>
-    Math.sqrt(
-      values.subarray(i * each, (i + 1) * each).reduce((total, value) => total + value * value, 0),
-    ),
-  );
+  return Array.from({ length: pictures }, (_, picture) => {
+    let total = 0;
+    for (let i = picture * each; i < (picture + 1) * each; i++) total += values[i]! ** 2;
+    return Math.sqrt(total);
+  });
 }
 
 /** Samples as Float32Arrays. Sums are formed in f64 and rounded once. */
