@@ -8,6 +8,7 @@ import { clipTokenizerJson } from '../text/clip-tokenizer-json.ts';
 import { ClipTokenizer } from '../text/clip-tokenizer.ts';
 import type { ByteSource, Checkpoint } from '../weights/checkpoint.ts';
 import { openCheckpoint } from '../weights/safetensors.ts';
+import { parsePythonJson } from '../util/python-json.ts';
 import type { ModelParts, NetworkPart, TextPart } from './model-parts.ts';
 
 /** The files of a model, wherever they lie. */
@@ -134,7 +135,7 @@ class FolderReader {
   #object(path: string, text: string): JsonConfig {
     const { name } = this.#folder;
     try {
-      const parsed: unknown = JSON.parse(text);
+      const parsed = parsePythonJson(text);
       if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed))
         return parsed as JsonConfig;
     } catch (cause) {
