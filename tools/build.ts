@@ -1,8 +1,8 @@
 /**
  * `npm run build`: writes what the package consists of, all of it in `dist/browser`.
  *
- * Two scripts without imports: the page's module and the engine's worker. Beside them lie the files that the worker needs:
- * onnxruntime-web's builds and the models. docs/decisions/package.md says why it has this shape.
+ * Scripts without imports: the page's module, the engine's worker, `install.js` and `service-worker.js`. Beside them lie the
+ * files that the worker needs: onnxruntime-web's builds and the models. docs/decisions/package.md says why it has this shape.
  */
 
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -52,11 +52,18 @@ const page = await build({
   outdir: OUT,
   plugins: [packagedModules(), fileTable(['engine.worker.js', ...files.values()])],
 });
+// Scripts that a page or a worker loads by itself, not as modules.
+const doors = await build({
+  ...common,
+  format: 'iife',
+  entryPoints: { install: 'src/doors/install.ts', 'service-worker': 'src/doors/service-worker.ts' },
+  outdir: OUT,
+});
 for (const [source, name] of files) {
   mkdirSync(dirname(join(OUT, name)), { recursive: true });
   writeFileSync(join(OUT, name), contentOf(source));
 }
-const packages = packagesIn(worker, page);
+const packages = packagesIn(worker, page, doors);
 writeFileSync(join(OUT, 'LICENSES.txt'), thirdPartyNotices(ROOT, packages));
 writeFileSync(join(OUT, 'local-diffusion.d.ts'), typesWith(packages));
 

@@ -3,6 +3,7 @@
  */
 
 import type { DrawTask } from '../../../src/api/artist.ts';
+import type { Handle } from '../../../src/api/http/cors.ts';
 import { judgeImage } from '../../../src/image/source.ts';
 import { imageType } from '../../../src/image/image-type.ts';
 import { decodePng } from '../../../src/image/png-decoder.ts';
@@ -15,9 +16,17 @@ type Json = Readonly<Record<string, unknown>>;
 
 const ORIGIN = 'http://localhost:8080';
 
-/** Where the answer to `one` is not what it must be: sentences, none when all is well. */
-export async function checkCase(one: RequestCase): Promise<string[]> {
-  const server = await startStubServer(one.expect.fixtures);
+/**
+ * Where the answer to `one` is not what it must be: sentences, none when all is well.
+ *
+ * @param through A door to the API; default: requests go there directly.
+ */
+export async function checkCase(
+  one: RequestCase,
+  through: (handle: Handle) => Handle = (handle) => handle,
+): Promise<string[]> {
+  const stub = await startStubServer(one.expect.fixtures);
+  const server = { ...stub, handle: through(stub.handle) };
   const problems = await checkStep(one, server);
   const { then } = one.expect;
   const later = then === undefined ? [] : await checkStep(then, server);
