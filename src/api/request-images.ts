@@ -28,12 +28,16 @@ export async function readPicture(
   signal?: AbortSignal,
 ): Promise<Picture> {
   const timeout = AbortSignal.timeout(PATIENCE * 1000);
-  const either = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+  const either = new AbortController();
+  const stop = ({ target }: Event): void => either.abort((target as AbortSignal).reason);
+  if (signal?.aborted === true) either.abort(signal.reason);
+  signal?.addEventListener('abort', stop, { once: true });
+  timeout.addEventListener('abort', stop, { once: true });
   try {
     const blob = await readImage(image, {
       field,
       fetch: async (url, init) => (await ownFile(url, context)) ?? context.fetch(url, init),
-      signal: either,
+      signal: either.signal,
     });
     return await decodeImage(blob, field);
   } catch (error) {
@@ -41,6 +45,9 @@ export async function readPicture(
     if (!timeout.aborted || error !== timeout.reason) throw error;
     const message = `${theField(field)}: Unable to fetch image from provided URL: no answer within ${PATIENCE} seconds.`;
     throw fieldError({ [field]: [message] }, { cause: error });
+  } finally {
+    signal?.removeEventListener('abort', stop);
+    timeout.removeEventListener('abort', stop);
   }
 }
 

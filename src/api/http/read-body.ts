@@ -30,17 +30,25 @@ export function fieldsOf(entries: Iterable<[string, unknown]>): Record<string, u
 }
 
 async function limitedBytes(
-  { body, headers }: Request,
+  request: Request,
   maxBytes: number,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  if (Number(headers.get('content-length') ?? 0) > maxBytes) return undefined;
-  if (body === null) return new Uint8Array();
+  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) return undefined;
+  // Firefox has no stream for a request's body, and Safari's streams cannot be iterated.
+  const reader = (request.body as Request['body'] | undefined)?.getReader();
+  if (reader === undefined) {
+    const bytes = new Uint8Array(await request.arrayBuffer());
+    return bytes.length > maxBytes ? undefined : bytes;
+  }
   const parts: Uint8Array<ArrayBuffer>[] = [];
   let length = 0;
-  for await (const part of body) {
-    length += part.length;
-    if (length > maxBytes) return undefined;
-    parts.push(part);
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    length += part.value.length;
+    if (length > maxBytes) {
+      await reader.cancel();
+      return undefined;
+    }
+    parts.push(part.value);
   }
   return new Uint8Array(await new Blob(parts).arrayBuffer());
 }

@@ -100,6 +100,45 @@ describe('the client', () => {
     expect(told.map(({ phase }) => phase)).toEqual(['starting', 'opening', 'denoising']);
   });
 
+  it('answers HTTP requests to any host as well, and never sends them', async () => {
+    const { client } = stub();
+    const url = 'https://modelslab.com/api/v6/images/text2img';
+    const response = await client.fetch(url, {
+      method: 'POST',
+      body: JSON.stringify({ ...body, webhook: null }),
+    });
+    const reply = (await response.json()) as { status: string; id: number };
+    expect(reply).toMatchObject({ status: 'success', meta: { model_id: 'small' } });
+    const fetched = await client.fetch(new Request(`${url.replace('text2img', 'fetch')}/1`));
+    expect(await fetched.json()).toMatchObject({ status: 'success', id: reply.id });
+    expect((await client.fetch('/elsewhere')).status).toBe(404);
+  });
+
+  it('lets the manifest choose a model for all other names, and give aliases', async () => {
+    const { engine } = stub();
+    const first = manifest.models[0];
+    const chosen = parseManifest({
+      ...manifest,
+      '*': 'large',
+      models: [{ ...first, aliases: ['org/large'] }, ...manifest.models.slice(1)],
+    });
+    const publish = (): Promise<string> => Promise.resolve('kept');
+    const client = new Client(() => Promise.resolve(engine), chosen, publish);
+    expect(await client.textToImage({ ...body, model_id: 'org/large' })).not.toHaveProperty('tip');
+    expect(await client.textToImage({ ...body, model_id: 'anything-v3' })).toMatchObject({
+      meta: { model_id: 'large', requested_model_id: 'anything-v3' },
+      tip: expect.stringContaining('large drew instead') as string,
+    });
+  });
+
+  it.each([
+    [{ '*': 'huge' }, /\*: must be the id/],
+    [{ models: manifest.models.map((entry) => ({ ...entry, aliases: ['same'] })) }, /alias/],
+    [{ models: manifest.models.map((entry) => ({ ...entry, aliases: ['small'] })) }, /alias/],
+  ])('refuses a manifest with %j', (change, reason) => {
+    expect(() => parseManifest({ ...manifest, ...change })).toThrow(reason);
+  });
+
   it('answers a bad body without starting anything', async () => {
     const { client, calls } = stub();
     const reply = await client.textToImage({ ...body, num_inference_steps: 'abc' });
