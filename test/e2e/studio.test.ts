@@ -4,13 +4,15 @@
 
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
-import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
+import axe from 'axe-core';
 import { decode } from 'fast-png';
 import type { BrowserContextOptions, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { draw, fill, openStudio, type Studio } from '../support/studio.ts';
+
+type Axe = typeof axe;
 
 const WASM = '?backend=wasm';
 /** Two evaluations of the network at guidance 1: SwiftShader takes its time. */
@@ -193,8 +195,7 @@ describe('the page’s layout', () => {
 
   test.each(['light', 'dark'] as const)('passes axe in %s colours', async (colorScheme) => {
     const page = await open(WASM, { colorScheme, bypassCSP: true, reducedMotion: 'reduce' });
-    const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
-    await page.addScriptTag({ path: axe });
+    await page.addScriptTag({ content: axe.source });
     expect(await violations(page)).toEqual([]);
     await page.click('#engine summary');
     expect(await violations(page)).toEqual([]);
@@ -279,10 +280,7 @@ function overflow(page: Page): Promise<number> {
 /** What axe finds, by rule and place. */
 function violations(page: Page): Promise<string[]> {
   return page.evaluate(async () => {
-    const { axe } = window as unknown as {
-      axe: { run: () => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-    };
-    const found = (await axe.run()).violations;
+    const { violations: found } = await (window as unknown as { axe: Axe }).axe.run();
     return found.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`));
   });
 }

@@ -74,5 +74,5 @@ export async function draw(page: Page, fields: Filled): Promise<void> {
   await fill(page, fields);
   const drawn = await page.locator('.job').count();
   await page.click('#draw');
-  await page.locator('.job:not(.is-drawing)').nth(drawn).waitFor({ timeout: 300_000 });
+  await page.locator('.job:not(.is-drawing)').nth(drawn).waitFor({ timeout: 900_000 });
 }
