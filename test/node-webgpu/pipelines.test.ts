@@ -9,7 +9,8 @@ import type { GenerateProgress } from '../../src/pipelines/progress.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
 import { startRuntime } from '../../src/runtime/start.ts';
 import { WebGpuBackend } from '../../src/runtime/webgpu-backend.ts';
-import { runCase } from '../../tools/conformance/case.ts';
+import type { HostTensor } from '../../src/tensor/host-tensor.ts';
+import { relativeError, runCase } from '../../tools/conformance/case.ts';
 import { GoldenFolder } from '../../tools/conformance/folder.ts';
 import { modelFolder } from '../../tools/conformance/pipelines-cases.ts';
 import { collectCases } from '../../tools/conformance/run.ts';
@@ -38,6 +39,27 @@ describe('runs on WebGPU', () => {
       expect(found && (await runCase(found, runtime))).toMatchObject({ status: 'passed' });
     },
   );
+
+  test('mix what composed prompts of two chunks say, as on wasm', async () => {
+    const wasm = (await startRuntime({ backend: 'wasm' })).runtime;
+    const drawn = async (on: Runtime): Promise<HostTensor> => {
+      const folder = modelFolder('tiny-sd15', readGolden, 'tiny-sd15/');
+      const { latents } = await generate(await DiffusionModel.open(on, folder), {
+        prompt: '(a cat:1.4) BREAK [day|night] AND a dog :0.6',
+        width: 64,
+        height: 64,
+        steps: 2,
+        guidanceScale: 4,
+        seed: 7,
+        scheduler: 'DDIMScheduler',
+      });
+      return latents;
+    };
+    const [computed, expected] = [await drawn(runtime), await drawn(wasm)];
+    // Two spellings of the network sum in different orders.
+    expect(relativeError({ computed, expected })).toBeLessThan(1e-3);
+    await wasm.dispose();
+  });
 
   test('tell progress, stop within a step when aborted, and survive the loss of the device', async () => {
     const model = await DiffusionModel.open(
