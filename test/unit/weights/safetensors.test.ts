@@ -80,7 +80,9 @@ describe('readSafetensors', () => {
       const { tensors } = await readSafetensors(
         bufferSource(await readFile(join(GOLDENS, name)), name),
       );
-      expect(tensors.size).toBeGreaterThan(10);
+      // LoRAs and embeddings change a few weights; the rest are whole networks.
+      const isWhole = !/^(?:loras|embeddings)\//.test(name);
+      expect(tensors.size).toBeGreaterThan(isWhole ? 10 : 0);
     }
   });
 
