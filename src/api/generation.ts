@@ -2,7 +2,8 @@
  * A generation from its body to its files: everything but waiting and replying.
  */
 
-import { planesFromPicture, type Picture } from '../image/picture.ts';
+import { binaryMask, composed, featheredMask, maskFromPicture } from '../image/mask.ts';
+import { planesFromPicture, withoutAlpha, type Picture } from '../image/picture.ts';
 import { resize } from '../image/resize.ts';
 import type { NamedFile } from '../jobs/job-queue.ts';
 import type { Work } from '../jobs/step-times.ts';
@@ -96,7 +97,7 @@ export async function runGeneration(
   const scale = request.upscale;
   const pictures: Picture[] = [];
   for (const drawn of await artist.draw(entry, task, options)) {
-    const picture = resize(drawn, { width, height });
+    const picture = repainted(resize(drawn, { width, height }), task.images);
     const larger = { width: width * scale, height: height * scale };
     pictures.push(
       scale === 1 || artist.enlarge === undefined
@@ -172,6 +173,9 @@ function generateRequest(drawing: Drawing, size: Size, images: Images): Generate
     clipSkip: request.clip_skip - 1,
     ...(start === undefined ? {} : { picture: signedPlanes(resize(start, size)) }),
     ...(start !== undefined && 'strength' in request ? { strength: request.strength } : {}),
+    ...(start !== undefined && images.mask_image !== undefined
+      ? { mask: maskTensor(images.mask_image, size) }
+      : {}),
   };
 }
 
@@ -184,4 +188,28 @@ function startOf(request: GenerationRequest, { init_image: init }: Images): Pict
 function signedPlanes(picture: Picture): HostTensor {
   const { width, height } = picture;
   return hostTensor(planesFromPicture(picture), [1, 3, height, width]);
+}
+
+/** White is repainted; the edge is where the mask's brightness is half. */
+function maskTensor(mask: Picture, size: Size): HostTensor {
+  const { width, height, data } = binaryMask(maskFromPicture(resize(mask, size)));
+  return hostTensor(
+    Float32Array.from(data, (value) => value / 255),
+    [1, 1, height, width],
+  );
+}
+
+/** Standard deviation of a mask's soft edge, in parts of the picture's longer side: 4 pixels of 512. */
+const FEATHER = 4 / 512;
+
+/** Outside the mask a repainted picture is the init image, to the last bit where that has the size asked for. */
+function repainted(picture: Picture, { init_image: init, mask_image: mask }: Images): Picture {
+  if (init === undefined || mask === undefined) return picture;
+  const { width, height } = picture;
+  const soft = featheredMask(
+    maskFromPicture(resize(mask, { width, height })),
+    FEATHER * Math.max(width, height),
+  );
+  const box = { left: 0, top: 0, right: width, bottom: height };
+  return composed(resize(withoutAlpha(init), { width, height }), picture, soft, box);
 }

@@ -75,6 +75,19 @@ export function blurredMask(mask: Mask, sigma: number): Mask {
   return { width, height, data: Uint8Array.from(both, (value) => Math.round(value)) };
 }
 
+/**
+ * A mask whose edges are soft on the inside alone: where `mask` keeps, this keeps wholly, and at `2.5 * sigma` pixels from
+ * there it repaints wholly.
+ */
+export function featheredMask(mask: Mask, sigma: number): Mask {
+  const binary = binaryMask(mask);
+  const { data } = blurredMask(binary, sigma);
+  const soft = data.map((value, i) =>
+    binary.data[i] === 255 ? Math.min(255, Math.max(1, 2 * value - 255)) : 0,
+  );
+  return { ...binary, data: sigma > 0 ? soft : binary.data };
+}
+
 /** The smallest rectangle around everything that is not kept; undefined when all is. */
 export function maskBox({ width, height, data }: Mask): Box | undefined {
   let [left, top, right, bottom] = [width, height, 0, 0];

@@ -43,7 +43,7 @@ export const FEATURES: Readonly<Record<FeatureName, Feature>> = {
   },
   highres_fix: { support: 'needed', off: false, lack: 'a second pass is not available yet.' },
   upscale: { support: 'needed', off: 1, lack: 'pictures cannot be enlarged yet.' },
-  mask_image: { support: 'needed', off: null, lack: 'masks cannot be used yet.' },
+  mask_image: { support: 'ready', off: null, lack: 'masks cannot be used yet.' },
   controlnet_model: { support: 'needed', off: [], lack: 'ControlNets cannot be used yet.' },
   multi_lingual: {
     support: 'optional',

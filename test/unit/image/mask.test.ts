@@ -10,6 +10,7 @@ import {
   composed,
   croppedMask,
   croppedPicture,
+  featheredMask,
   maskBox,
   maskFromPicture,
   paddedBox,
@@ -66,6 +67,19 @@ describe('a blurred mask', () => {
     );
     expect([...back]).toEqual([...a.data]);
     expect(blurredMask(wide, 0)).toBe(wide);
+  });
+});
+
+describe('a feathered mask', () => {
+  it('keeps all that the mask keeps, and repaints wholly a few pixels inside', () => {
+    const mask = maskOf(64, '.'.repeat(16) + '#'.repeat(32) + '.'.repeat(16));
+    const { data } = featheredMask(mask, 2);
+    expect([...data].every((value, i) => (value === 0) === (mask.data[i] === 0))).toBe(true);
+    expect([data[32], (data[16] ?? 0) < 90, featheredMask(mask, 0).data[16]]).toEqual([
+      255,
+      true,
+      255,
+    ]);
   });
 });
 
