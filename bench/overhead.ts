@@ -43,7 +43,7 @@ const runtime = new Runtime({
   },
 });
 const unet = new UNet(runtime, file.config(component), await file.checkpoint(component));
-const variant = { controlNets: 0, isRagged: false };
+const variant = { controlNets: 0, isRagged: false, extraChannels: 0 };
 const keepOnDevice = ['out_sample'];
 
 const ways: Readonly<Record<string, () => Promise<void>>> = {
