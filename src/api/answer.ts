@@ -5,6 +5,7 @@
 import { isEngineError } from '../errors.ts';
 import type { ApiContext, Call, Endpoint } from './context.ts';
 import { ENDPOINTS } from './endpoints/endpoints.ts';
+import { handedOver, withReason } from './load-balancer.ts';
 import { bodyOfError } from './response.ts';
 import type { EndpointName } from './routes.ts';
 
@@ -17,7 +18,10 @@ export async function answerCall(
   call.signal?.throwIfAborted();
   const endpoint: Endpoint = ENDPOINTS[name];
   try {
-    return await endpoint(call, context);
+    const handed = await handedOver(name, call, context);
+    if (handed === undefined) return await endpoint(call, context);
+    if ('reply' in handed) return handed.reply;
+    return withReason(await endpoint({ ...call, body: handed.body }, context), handed.why);
   } catch (error) {
     call.signal?.throwIfAborted();
     if (!isEngineError(error)) context.onError(error);

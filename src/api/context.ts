@@ -11,6 +11,7 @@ import { RepetitionFilter } from './repetition-filter.ts';
 import type { OutputLinks } from './outputs.ts';
 import { DEFAULT_LIMITS, type Limits } from './schema/fields.ts';
 import type { ApiVersion } from './schema/versions.ts';
+import type { Upstream } from './upstream.ts';
 
 /** What whoever runs the API may choose. */
 export type Settings = {
@@ -38,6 +39,8 @@ export type ApiContext = {
   readonly repetitions: RepetitionFilter;
   readonly clock: Clock;
   readonly settings: Settings;
+  /** Other servers, for requests that say `loadbalancer: "yes"` and no others. Default none. */
+  readonly upstreams: readonly Upstream[];
   /** Gets images from addresses and calls webhooks. */
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   /** Takes errors that were not foreseen: their words are for whoever runs the API, not for its clients. */
@@ -46,7 +49,7 @@ export type ApiContext = {
 
 /** What to run the API with; all but the first four has a default. */
 export type ApiOptions = Pick<ApiContext, 'artist' | 'models' | 'queue' | 'links'> &
-  Partial<Pick<ApiContext, 'stepTimes' | 'clock' | 'fetch' | 'onError'>> & {
+  Partial<Pick<ApiContext, 'stepTimes' | 'clock' | 'upstreams' | 'fetch' | 'onError'>> & {
     readonly settings?: Partial<Settings>;
   };
 
@@ -66,6 +69,7 @@ export function apiContext({ settings, clock = systemClock, ...options }: ApiOpt
     clock,
     stepTimes: new StepTimes(),
     repetitions: new RepetitionFilter(clock),
+    upstreams: [],
     fetch: (url, init) => fetch(url, init),
     onError: report,
     ...options,

@@ -86,7 +86,8 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     links: servedLinks(),
     upstreams,
     settings: options.settings ?? {},
-    onError: (error) => log(error instanceof Error ? (error.stack ?? error.message) : `${error}`),
+    onError: (error) =>
+      log(error instanceof Error ? (error.stack ?? error.message) : String(error)),
     fetch: async (url, init) => {
       try {
         return await fetchPublic(url, init);
@@ -100,8 +101,14 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   const handle = createHandler(context, key === undefined ? {} : { acceptsKey: sameAs(key) });
   const policy: CallerPolicy = {
     hosts: new Set(
-      ['localhost', '127.0.0.1', '[::1]', ...(isLoopback ? [] : [hostname()]), host, ...(options.hosts ?? [])]
-        .map((name) => name.toLowerCase()),
+      [
+        'localhost',
+        '127.0.0.1',
+        '[::1]',
+        ...(isLoopback ? [] : [hostname()]),
+        host,
+        ...(options.hosts ?? []),
+      ].map((name) => name.toLowerCase()),
     ),
     allowsAddresses: !isLoopback,
     origins: new Set(options.origins),

@@ -5,7 +5,8 @@
  * Errors name the field and say what is allowed. Nothing is decoded here: see `decode.ts`.
  */
 
-import { fieldError, theField } from '../util/field-error.ts';
+import { isEngineError } from '../errors.ts';
+import { fieldError, fieldMessages, theField } from '../util/field-error.ts';
 import { imageType, namesOfImageTypes } from './image-type.ts';
 
 /** In which of the accepted forms an image was given. */
@@ -89,6 +90,10 @@ async function fetched(url: string, options: ReadImageOptions): Promise<Blob> {
     throw failed(`the server answered ${response.status}.`);
   } catch (error) {
     signal?.throwIfAborted();
+    // Whoever gets it may have reasons of its own.
+    if (isEngineError(error) && fieldMessages(error) === undefined) {
+      throw failed(error.message, error);
+    }
     // Fetch gives a TypeError without a reason when a server is away and when it forbids reading.
     if (!(error instanceof TypeError)) throw error;
     throw failed(

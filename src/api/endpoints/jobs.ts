@@ -2,6 +2,7 @@
  * From a task to a reply: queue it, wait a while, answer with what there is then.
  */
 
+import { isEngineError } from '../../errors.ts';
 import type { Accepted, Ended, JobTask } from '../../jobs/job-queue.ts';
 import type { JobRecord } from '../../jobs/storage.ts';
 import { callWebhook } from '../../jobs/webhook.ts';
@@ -56,6 +57,10 @@ export async function answerWithJob(
     // Best effort: nobody waits for it.
     accepted.ended.then(tell).catch(context.onError);
   }
+  const tellUnforeseen = ({ error }: Ended): void => {
+    if (error !== undefined && !isEngineError(error)) context.onError(error);
+  };
+  void accepted.ended.then(tellUnforeseen);
   const seconds = isInstant ? 0 : (call.waitSeconds ?? settings.waitSeconds);
   const ended = seconds > 0 ? await endedWithin(accepted, seconds, call, context) : undefined;
   if (ended !== undefined) return result(ended);

@@ -180,7 +180,8 @@ function isNumeral(value: string): boolean {
   return /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/i.test(value);
 }
 
-function toFlag(value: unknown): boolean | undefined {
+/** `value` as a flag, in any of its spellings; undefined for others. */
+export function toFlag(value: unknown): boolean | undefined {
   if (typeof value === 'boolean') return value;
   if (typeof value !== 'string' && typeof value !== 'number') return undefined;
   const spelling = String(value).trim().toLowerCase();

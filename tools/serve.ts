@@ -1,0 +1,116 @@
+/**
+ * The command behind `npm run serve`: the engine and the API's server, until it is told to end.
+ *
+ * Standard output gets the server's address once it is ready, and nothing else; what draws, and what went wrong, goes to
+ * standard error. docs/serve.md explains the options.
+ */
+
+import { readFile } from 'node:fs/promises';
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+
+import { EngineArtist, type DrawingEngine } from '../src/api/engine-artist.ts';
+import { ModelRegistry } from '../src/api/model-registry.ts';
+import type { Upstream } from '../src/api/upstream.ts';
+import { serve } from '../src/doors/node-serve.ts';
+import { parseManifest, shippedManifest, type Manifest } from '../src/models/manifest.ts';
+import { describeReport } from '../src/runtime/report.ts';
+import { startBrowserEngine } from './serve/browser-engine.ts';
+import { startThreadEngine } from './serve/thread-engine.ts';
+
+const BACKENDS = ['auto', 'webgpu', 'wasm'] as const;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      port: { type: 'string', default: '8080' },
+      host: { type: 'string', default: '127.0.0.1' },
+      key: { type: 'string' },
+      'allow-host': { type: 'string', multiple: true, default: [] },
+      origin: { type: 'string', multiple: true, default: [] },
+      'allow-private': { type: 'boolean', default: false },
+      upstream: { type: 'string', multiple: true, default: [] },
+      backend: { type: 'string', default: 'auto' },
+      browser: { type: 'boolean', default: false },
+      'allow-software': { type: 'boolean', default: false },
+      manifest: { type: 'string' },
+      'any-model': { type: 'string' },
+    },
+  });
+  const port = portOf(values.port);
+  const upstreams = values.upstream.map(upstreamOf);
+  const backend = BACKENDS.find((name) => name === values.backend);
+  if (backend === undefined) {
+    throw new Error(`--backend must be one of ${BACKENDS.join(', ')}, got ${values.backend}`);
+  }
+  const manifest = await manifestOf(values.manifest);
+  const allowSoftware = values['allow-software'];
+  const log = (text: string): void => console.error(text);
+  const artist: EngineArtist = new EngineArtist((): Promise<DrawingEngine> => {
+    if (!values.browser) return startThreadEngine({ backend, allowSoftware });
+    // Whoever asks for the browser asks for its GPU.
+    const chosen = backend === 'auto' ? 'webgpu' : backend;
+    const onGone = (): void => {
+      log('The browser ended; the next request starts another.');
+      void artist.restart();
+    };
+    return startBrowserEngine({ backend: chosen, allowSoftware, onGone, log });
+  });
+  // Started now, so that what is wrong is said now.
+  log(describeReport(await artist.report()));
+  const { key } = values;
+  const serving = await serve({
+    artist,
+    models: new ModelRegistry(manifest.models, {
+      defaultModel: manifest.default,
+      anyModel: values['any-model'] ?? manifest['*'] ?? null,
+    }),
+    port,
+    host: values.host,
+    ...(key === undefined ? {} : { key }),
+    hosts: values['allow-host'],
+    origins: values.origin,
+    allowsPrivate: values['allow-private'],
+    upstreams,
+    log,
+  });
+  const end = (): void => {
+    serving
+      .close()
+      .then(() => artist.restart())
+      .then(
+        () => process.exit(0),
+        () => process.exit(1),
+      );
+  };
+  process.once('SIGINT', end);
+  process.once('SIGTERM', end);
+  console.log(serving.url);
+}
+
+function portOf(text: string): number {
+  const port = Number(text);
+  if (Number.isInteger(port) && port >= 0 && port <= 65535) return port;
+  throw new Error(`--port must be a number from 0 to 65535, got ${text}`);
+}
+
+/** `URL` or `URL,KEY`; the address may end in `/api`, as the cloud's is often written. */
+function upstreamOf(text: string): Upstream {
+  const comma = text.indexOf(',');
+  const address = comma < 0 ? text : text.slice(0, comma);
+  if (!URL.canParse(address) || !/^https?:/.test(address)) {
+    throw new Error(`--upstream must be an http or https address, with ,KEY behind it: ${address}`);
+  }
+  const url = address.replace(/(?:\/api)?\/*$/, '');
+  return comma < 0 ? { url } : { url, key: text.slice(comma + 1) };
+}
+
+async function manifestOf(path: string | undefined): Promise<Manifest> {
+  if (path === undefined) return shippedManifest();
+  return parseManifest(JSON.parse(await readFile(path, 'utf8')));
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(1);
+});
