@@ -20,13 +20,14 @@ export type IsOurs = (url: URL) => boolean;
  * which means every port. A host stands for itself and for its names with `www.` and `api.` in front.
  */
 export function apiAddresses(hosts: readonly string[], origin: string): IsOurs {
-  const known = new Set([...CLOUD_HOSTS, ...hosts].map((host) => host.toLowerCase()));
+  const always = [...CLOUD_HOSTS, ...hosts].map((host) => host.toLowerCase());
   return (url) => {
     if (!/^https?:$/.test(url.protocol)) return false;
     if (isApiPath(url.pathname) && url.origin === origin) return true;
     // A dot at the end of a name changes nothing but its spelling.
     const name = url.hostname.replace(/\.$/, '');
     const names = [name, name.replace(PREFIX, '')];
+    const known = new Set([...always, ...hostsOfWorker()]);
     return names.some(
       (each) => known.has(each) || (url.port !== '' && known.has(`${each}:${url.port}`)),
     );
@@ -38,15 +39,15 @@ export function hostsIn(text: string): string[] {
   return text.split(/[\s,]+/).filter((host) => host !== '');
 }
 
-/** Hosts that a worker's script names before it imports one of ours, in a list `localDiffusionHosts`. */
-export function globalHosts(): readonly string[] {
-  const { localDiffusionHosts = [] } = globalThis as { localDiffusionHosts?: readonly string[] };
-  return localDiffusionHosts;
-}
-
 /** The name of the file that a path below `/api/outputs/` means; undefined for other paths. */
 export function outputName(pathname: string): string | undefined {
   return OUTPUTS.exec(pathname)?.[1];
+}
+
+/** Hosts that a worker's script names in a list `localDiffusionHosts`, before or after it imports one of ours. */
+function hostsOfWorker(): readonly string[] {
+  const { localDiffusionHosts = [] } = globalThis as { localDiffusionHosts?: readonly string[] };
+  return localDiffusionHosts;
 }
 
 function isApiPath(pathname: string): boolean {

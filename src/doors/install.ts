@@ -5,11 +5,12 @@
  * attributes, docs/drop-in.md explains.
  */
 
-import { apiAddresses, globalHosts, hostsIn } from './api-address.ts';
-import { carriedRequest, responseFrom } from './carried.ts';
+import { apiAddresses, hostsIn } from './api-address.ts';
+import { carriedRequest, responseFrom, type Answer } from './carried.ts';
 import { servedByWorker, withWorkingAddresses } from './output-addresses.ts';
 import { pageEngine } from './page-engine.ts';
 import { patchFetch, type AnswerHere } from './patched-fetch.ts';
+import { patchWorker } from './patched-worker.ts';
 import { patchXhr } from './patched-xhr.ts';
 import { SharedEngine } from './shared-engine.ts';
 
@@ -25,23 +26,24 @@ if (!(INSTALLED in globalThis)) {
 }
 
 function install({ hosts = '', module, anyModel, manifest, serviceWorker }: DOMStringMap): void {
-  const isOurs = apiAddresses([...hostsIn(hosts), ...globalHosts()], location.origin);
+  const isOurs = apiAddresses(hostsIn(hosts), location.origin);
   // First of all, so that whatever goes wrong below, nothing is sent.
   const answer: AnswerHere = async (request) => {
     return responseFrom(await ask(await carriedRequest(request)), request.url);
   };
   patchFetch(isOurs, answer);
   patchXhr(isOurs, answer);
-  const files = tag?.src ?? '';
-  const own = pageEngine({
-    module: module ?? new URL('local-diffusion.js', files === '' ? location.href : files).href,
-    anyModel,
-    manifest,
-  });
+  const script = tag?.src ?? '';
+  if (script !== '') patchWorker(script, hostsIn(hosts));
   // A worker ends too soon to own an engine.
-  const engine = new SharedEngine(tag === undefined ? undefined : own);
+  const engine = new SharedEngine(tag === undefined ? undefined : ownEngine());
   const ask = withWorkingAddresses((request) => engine.ask(request), servedByWorker());
   if (serviceWorker !== undefined) registerServiceWorker(serviceWorker, hosts);
+
+  function ownEngine(): Answer {
+    const beside = new URL('local-diffusion.js', script === '' ? document.baseURI : script);
+    return pageEngine({ module: module ?? beside.href, anyModel, manifest });
+  }
 }
 
 /** Registers the service worker at `address`, which learns of the hosts by it. */

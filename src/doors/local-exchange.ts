@@ -121,6 +121,7 @@ export class LocalExchange {
     if (this.#isSent && this.readyState !== DONE) this.#fail('abort');
     if (this.readyState === DONE) this.readyState = 0;
     this.#response = undefined;
+    this.drop();
   }
 
   /** Ends it without a word, as another `open` does. */

@@ -6,7 +6,7 @@
  */
 
 import { browserStorage } from '../jobs/indexed-db-storage.ts';
-import { apiAddresses, globalHosts, hostsIn, outputName } from './api-address.ts';
+import { apiAddresses, hostsIn, outputName } from './api-address.ts';
 import { carriedRequest, refusal, responseFrom } from './carried.ts';
 import { PING } from './output-addresses.ts';
 import { SharedEngine } from './shared-engine.ts';
@@ -19,7 +19,7 @@ const scope = globalThis as unknown as ServiceWorkerGlobalScope;
 /** Written into the address by `install.js`; absent where an app has imported this file. */
 const hosts = new URL(scope.location.href).searchParams.get('hosts');
 
-const isOurs = apiAddresses([...hostsIn(hosts ?? ''), ...globalHosts()], scope.location.origin);
+const isOurs = apiAddresses(hostsIn(hosts ?? ''), scope.location.origin);
 const engine = new SharedEngine();
 const { files } = browserStorage();
 

@@ -73,10 +73,9 @@ export class SharedEngine {
         this.#tell({ kind: 'ask', id, request });
         // A page that can own the engine never finds that nobody does.
         if (this.#answer !== undefined) return;
-        this.#untilNobodyOwns(given.signal).then(
-          () => resolve(refusal(NOBODY)),
-          () => undefined,
-        );
+        const nobody = (): void => resolve(refusal(NOBODY));
+        // It also rejects where there are no locks, as in a sandbox.
+        this.#untilNobodyOwns(given.signal).then(nobody, nobody);
       });
     } finally {
       this.#asked.delete(id);

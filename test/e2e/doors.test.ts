@@ -138,6 +138,29 @@ describe('nothing reaches the cloud', () => {
     expect((await draw(other)).message).toMatch(/No page of this site that could draw is open/);
   });
 
+  test('from workers that are blobs, without a service worker', async () => {
+    const page = await onePage('installed');
+    const replies = await page.evaluate(() => {
+      const script = `fetch('https://www.modelslab.com/api/v3/system_load', { method: 'POST' })
+        .then((reply) => reply.text()).then(postMessage);`;
+      const blob = new Blob([script], { type: 'text/javascript' });
+      const classic = URL.createObjectURL(blob);
+      const module = URL.createObjectURL(blob);
+      const workers = [new Worker(classic), new Worker(module, { type: 'module' })];
+      for (const address of [classic, module]) URL.revokeObjectURL(address);
+      return Promise.all(
+        workers.map(
+          (worker) =>
+            new Promise<string>((resolve) => {
+              worker.addEventListener('message', ({ data }: MessageEvent<string>) => resolve(data));
+            }),
+        ),
+      );
+    });
+    const statuses = replies.map((reply) => (JSON.parse(reply) as Reply).status);
+    expect(statuses).toEqual(['ok', 'ok']);
+  });
+
   test('after a reload that leaves the service worker out', async () => {
     const page = await onePage('served');
     await controlled(page);
