@@ -2,6 +2,7 @@
  * What the API needs of an engine, wherever that runs: pictures for tasks.
  */
 
+import type { Adjuncts } from '../engine/adjuncts.ts';
 import type { Picture } from '../image/picture.ts';
 import type { ModelEntry } from '../models/manifest.ts';
 import type { GenerateOptions, GenerateRequest } from '../pipelines/generate.ts';
@@ -12,6 +13,8 @@ import type { GenerationRequest } from './schema/request-types.ts';
 /** A picture to draw: what the pipeline is told, and what only an artist with more features reads. */
 export type DrawTask = {
   readonly generate: GenerateRequest;
+  /** What the request names beside the model, as far as the registry has entries for it. */
+  readonly adjuncts: Adjuncts;
   /** The request as it is drawn: names of LoRAs, ControlNets and the like. */
   readonly request: GenerationRequest;
   /** The request as it was asked, with what is left out and without the model's own defaults. */

@@ -26,7 +26,7 @@ import type { ErrorBody, FailedBody, SuccessBody } from './response.ts';
 import type { EndpointName } from './routes.ts';
 
 /** What both ways to a {@link Client} take. */
-export type ClientSettings = Pick<ApiOptions, 'settings'> & {
+export type ClientSettings = Pick<ApiOptions, 'settings' | 'upstreams'> & {
   /** Id of the model for requests that name one that is not here; default: what the manifest says. */
   readonly anyModel?: string;
   /** Where jobs and pictures are kept; default of {@link createClient}: the browser's IndexedDB, else memory. */
@@ -81,7 +81,13 @@ export class Client {
     start: () => Promise<DrawingEngine>,
     manifest: Manifest,
     publish?: Publish,
-    { anyModel, storage = memoryStorage(), links, settings = {} }: ClientSettings = {},
+    {
+      anyModel,
+      storage = memoryStorage(),
+      links,
+      settings = {},
+      upstreams = [],
+    }: ClientSettings = {},
   ) {
     this.models = manifest.models;
     this.defaultModel = manifest.default;
@@ -96,10 +102,12 @@ export class Client {
       models: new ModelRegistry(manifest.models, {
         defaultModel: manifest.default,
         anyModel: anyModel ?? manifest['*'] ?? null,
+        adjunctEntries: manifest.adjuncts ?? [],
       }),
       queue,
       links: links ?? publishedLinks((name) => queue.file(name), publishFile),
       settings,
+      upstreams,
     });
     this.#handle = createHandler(this.#context);
   }
@@ -169,11 +177,13 @@ export function createClient({
   storage = browserStorage(),
   links,
   settings = {},
+  upstreams = [],
   ...options
 }: ClientOptions = {}): Client {
   return new Client(() => EngineClient.start(options), manifest, undefined, {
     storage,
     settings,
+    upstreams,
     ...(anyModel === undefined ? {} : { anyModel }),
     ...(links === undefined ? {} : { links }),
   });

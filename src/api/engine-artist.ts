@@ -2,6 +2,7 @@
  * The artist that is our own engine: started by the first task, in this thread or behind a worker's boundary.
  */
 
+import type { DownloadProgress } from '../downloads/progress.ts';
 import type { Engine, MemoryReport } from '../engine/engine.ts';
 import { pictureFromPlanes, type Picture } from '../image/picture.ts';
 import type { ModelEntry } from '../models/manifest.ts';
@@ -31,22 +32,26 @@ export class EngineArtist implements Artist {
 
   async draw(
     entry: ModelEntry,
-    { generate }: DrawTask,
+    { generate, adjuncts }: DrawTask,
     { signal, onProgress, previews }: ArtistOptions,
   ): Promise<readonly Picture[]> {
-    const tell = (phase: DrawProgress['phase']): void =>
+    const tell = (phase: DrawProgress['phase'], more: Partial<DrawProgress> = {}): void =>
       onProgress?.({
         phase,
         progress: 0,
         step: 0,
         steps: generate.steps,
         secondsLeft: undefined,
+        ...more,
       });
     tell('starting');
     const engine = await abortable(this.#started(), signal);
     tell('opening');
-    await this.#opened(engine, entry, signal);
-    return picturesOf(await engine.generate(entry.id, generate, { signal, onProgress, previews }));
+    await this.#opened(engine, entry, signal, ({ received, total = 0 }) =>
+      tell('opening', { loading: { bytesDone: received, bytesTotal: total } }),
+    );
+    const options = { signal, onProgress, previews, adjuncts };
+    return picturesOf(await engine.generate(entry.id, generate, options));
   }
 
   async open(entry: ModelEntry, { signal }: Pick<ArtistOptions, 'signal'>): Promise<void> {
@@ -81,8 +86,9 @@ export class EngineArtist implements Artist {
     engine: DrawingEngine,
     entry: ModelEntry,
     signal: ArtistOptions['signal'],
+    onDownload?: (progress: DownloadProgress) => void,
   ): Promise<void> {
-    await engine.openModel(entry, { signal });
+    await engine.openModel(entry, { signal, onDownload: (progress) => onDownload?.(progress) });
     this.#open.add(entry.id);
   }
 

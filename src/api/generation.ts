@@ -11,10 +11,14 @@ import type { ModelEntry } from '../models/manifest.ts';
 import type { GenerateRequest } from '../pipelines/generate.ts';
 import { hostTensor, type HostTensor } from '../tensor/host-tensor.ts';
 import type { ArtistOptions, DrawTask, ImageField } from './artist.ts';
+import type { Adjuncts } from '../engine/adjuncts.ts';
 import { checkNames, chooseModel } from './choose-model.ts';
+import { controlOf } from './control-hints.ts';
 import type { ApiContext, Call } from './context.ts';
 import { finalTexts } from './enhance.ts';
 import type { Drawing } from './meta.ts';
+import type { ModelRegistry } from './model-registry.ts';
+import { namedAdjuncts } from './named-adjuncts.ts';
 import { pictureFiles } from './outputs.ts';
 import { readPictures } from './request-images.ts';
 import type { GenerationRequest, Operation } from './schema/request-types.ts';
@@ -55,6 +59,7 @@ export async function prepareGeneration(
   const size = entry.isNativeOnly === true ? native : drawn;
   const { instancePrompt } = entry;
   const texts = await finalTexts(request, { version, instancePrompt });
+  const adjuncts = namedAdjuncts(request, texts, models);
   const drawing: Drawing = {
     request,
     modelId: entry.id,
@@ -70,7 +75,8 @@ export async function prepareGeneration(
     entry,
     drawing,
     task: {
-      generate: generateRequest(drawing, size, images),
+      generate: generateRequest(drawing, { size, images, adjuncts, models }),
+      adjuncts,
       request,
       asked: parsed.request,
       images,
@@ -150,8 +156,12 @@ function sizeTip({ id, isNativeOnly }: ModelEntry, drawn: Size, asked: Size): st
   return isEnlarged ? `The init image is larger than what is drawn, ${sizes}` : undefined;
 }
 
-function generateRequest(drawing: Drawing, size: Size, images: Images): GenerateRequest {
+function generateRequest(
+  drawing: Drawing,
+  { size, images, adjuncts, models }: RequestParts,
+): GenerateRequest {
   const { request, seed } = drawing;
+  const loras = (adjuncts.loras ?? []).map(({ entry }) => entry.id);
   const start = startOf(request, images);
   return {
     prompt: drawing.prompt,
@@ -169,6 +179,8 @@ function generateRequest(drawing: Drawing, size: Size, images: Images): Generate
         ? { algorithm: request.algorithm_type }
         : {}),
     },
+    ...(loras.length === 0 ? {} : { loras }),
+    ...controlOf(request, { size, images, models }),
     // The API counts from 1, the last layer; diffusers from 0.
     clipSkip: request.clip_skip - 1,
     ...(start === undefined ? {} : { picture: signedPlanes(resize(start, size)) }),
@@ -178,6 +190,14 @@ function generateRequest(drawing: Drawing, size: Size, images: Images): Generate
       : {}),
   };
 }
+
+/** What a request to the pipeline is made of beside the drawing. */
+type RequestParts = {
+  readonly size: Size;
+  readonly images: Images;
+  readonly adjuncts: Adjuncts;
+  readonly models: ModelRegistry;
+};
 
 /** The picture to start from: with a ControlNet, only one that is not the hint itself. */
 function startOf(request: GenerationRequest, { init_image: init }: Images): Picture | undefined {

@@ -2,7 +2,7 @@
  * Which model answers to a name, and which other names requests may use.
  */
 
-import type { ModelEntry } from '../models/manifest.ts';
+import type { AdjunctEntry, ModelEntry } from '../models/manifest.ts';
 
 /** Things beside models that requests name. */
 export type AdjunctKind = 'lora' | 'embedding' | 'vae' | 'controlnet' | 'ip-adapter' | 'upscaler';
@@ -13,7 +13,9 @@ export type ModelRegistryOptions = {
   readonly defaultModel: string | null;
   /** Id of the model for requests that name one that is not here; null, the default: such requests are refused. */
   readonly anyModel?: string | null;
-  /** What else there is, by kind; default nothing. */
+  /** What else there is, and can be used; default nothing. */
+  readonly adjunctEntries?: readonly AdjunctEntry[];
+  /** Names of what else there is for an artist that opens things by itself, by kind; default none. */
   readonly adjuncts?: Readonly<Partial<Record<AdjunctKind, readonly string[]>>>;
 };
 
@@ -51,6 +53,13 @@ export class ModelRegistry {
 
   /** Ids of what else there is. */
   adjuncts(kind: AdjunctKind): readonly string[] {
-    return this.#options.adjuncts?.[kind] ?? [];
+    const { adjunctEntries = [], adjuncts } = this.#options;
+    const own = adjunctEntries.filter((entry) => entry.kind === kind).map(({ id }) => id);
+    return [...own, ...(adjuncts?.[kind] ?? [])];
+  }
+
+  /** The entry of something beside models; undefined: there is none. */
+  adjunct(kind: AdjunctEntry['kind'], id: string): AdjunctEntry | undefined {
+    return this.#options.adjunctEntries?.find((entry) => entry.kind === kind && entry.id === id);
   }
 }

@@ -3,7 +3,7 @@
  */
 
 import type { Clock } from '../jobs/clock.ts';
-import type { Call } from './context.ts';
+import type { ApiVersion } from './schema/versions.ts';
 
 /** Milliseconds for which a request is remembered. */
 const MEMORY = 30_000;
@@ -19,7 +19,7 @@ export class RepetitionFilter {
   }
 
   /** Whether the same fields came to the same version within the last 30 seconds. Images in Blobs are not looked at. */
-  async isRepeated({ version, body }: Pick<Call, 'version' | 'body'>): Promise<boolean> {
+  async isRepeated({ version, body }: { version: ApiVersion; body: unknown }): Promise<boolean> {
     const bytes = new TextEncoder().encode(JSON.stringify([version, body]));
     const digest = String(new Uint32Array(await crypto.subtle.digest('SHA-256', bytes)));
     const now = this.#clock.now();

@@ -7,9 +7,8 @@
 
 import { EngineError } from '../errors.ts';
 import { ControlNet } from '../models/controlnet.ts';
-import { DiffusionModel } from '../models/diffusion-model.ts';
 import type { ModelEntry } from '../models/manifest.ts';
-import { partsOf, type OpenPartsOptions } from '../models/open-parts.ts';
+import type { OpenPartsOptions } from '../models/open-parts.ts';
 import { TextEncoder as ClipTextEncoder } from '../models/text-encoder.ts';
 import { UNet, type TrunkInputs } from '../models/unet.ts';
 import { Autoencoder } from '../models/vae.ts';
@@ -29,6 +28,7 @@ import { SerialQueue } from '../util/serial-queue.ts';
 import { blobSource } from '../weights/byte-source.ts';
 import type { Checkpoint } from '../weights/checkpoint.ts';
 import { openCheckpoint } from '../weights/safetensors.ts';
+import { OpenModels, type Adjuncts } from './adjuncts.ts';
 
 /** Options of {@link Engine.start} that survive a worker's boundary. */
 export type EngineOptions = Pick<
@@ -87,6 +87,12 @@ export type CallOptions = {
 /** Options of {@link Engine.openModel}. */
 export type OpenModelOptions = Pick<OpenPartsOptions, 'signal' | 'onDownload'>;
 
+/** Options of {@link Engine.generate}. */
+export type EngineGenerateOptions = Omit<GenerateOptions, 'controlNets'> & {
+  /** What the request names beside the model. */
+  readonly adjuncts?: Adjuncts | undefined;
+};
+
 /** What a page may want to know of a model. */
 export type ModelFacts = {
   /** Edge in pixels of the pictures it was trained on. */
@@ -111,13 +117,14 @@ type Loaded = { readonly checkpoint: Checkpoint } & (
 export class Engine {
   readonly #runtime: Runtime;
   readonly #components = new Map<string, Loaded>();
-  readonly #models = new Map<string, DiffusionModel>();
+  readonly #models: OpenModels;
   readonly #drawing = new SerialQueue();
   /** What is in use and why. */
   readonly report: RuntimeReport;
 
   private constructor(runtime: Runtime, report: RuntimeReport) {
     this.#runtime = runtime;
+    this.#models = new OpenModels(runtime);
     this.report = report;
   }
 
@@ -169,34 +176,35 @@ export class Engine {
 
   /** Opens the model that an entry of the manifest describes, under its id; see {@link partsOf}. */
   async openModel(entry: ModelEntry, options: OpenModelOptions = {}): Promise<ModelFacts> {
-    const { id, preview } = entry;
-    const known = this.#models.get(id);
-    const model =
-      known ?? new DiffusionModel(this.#runtime, await partsOf(entry, options), { preview });
-    this.#models.set(id, model);
-    return { nativeSize: model.nativeSize };
+    const { nativeSize } = await this.#models.open(entry, options);
+    return { nativeSize };
   }
 
-  /** Draws with the model `id`; see {@link generate}. One picture at a time: later calls wait. */
+  /**
+   * Draws with the open model `id` and what the request names beside it; see {@link generate}. One picture at a time: later
+   * calls wait.
+   */
   generate(
     id: string,
     request: GenerateRequest,
-    options: GenerateOptions = {},
+    { adjuncts = {}, ...options }: EngineGenerateOptions = {},
   ): Promise<Generated> {
-    const model = this.#models.get(id);
-    if (model === undefined) {
-      const known = [...this.#models.keys()].join(', ') || 'none';
-      throw new EngineError('invalid-argument', `no model ${id} is open; open are: ${known}`);
-    }
-    return this.#drawing.run(() => generate(model, request, options), options.signal);
+    const { signal } = options;
+    return this.#drawing.run(async () => {
+      const model = await this.#models.model(id, adjuncts, { signal });
+      const { embeddings: words = [], controlNets: nets = [] } = adjuncts;
+      const controlNets = await this.#models.controlNets(nets, { signal });
+      const embeddings = await this.#models.embeddings(words, { signal });
+      const all = words.length === 0 ? request : { ...request, embeddings };
+      return generate(model, all, { ...options, controlNets });
+    }, signal);
   }
 
   /** Frees everything that the component or model holds. */
   async unload(id: string): Promise<void> {
     const loaded = this.#components.get(id);
     this.#components.delete(id);
-    await this.#models.get(id)?.release();
-    this.#models.delete(id);
+    await this.#models.close(id);
     if (loaded !== undefined) await this.#runtime.releaseCheckpoint(loaded.checkpoint.id);
   }
 

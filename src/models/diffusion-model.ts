@@ -77,11 +77,17 @@ export class DiffusionModel {
     return this.unet.sampleSize * this.vae.scale;
   }
 
-  /** Gives back all memory of the model. */
-  async release(): Promise<void> {
-    const texts = this.texts.map(({ encoder }) => encoder.stage);
-    for (const { checkpoint } of [...texts, this.unet.stage, this.vae.decoder]) {
-      await this.runtime.releaseCheckpoint(checkpoint.id);
+  /** Gives back all memory of the model, but for what `other` shares with it. */
+  async release(other?: DiffusionModel): Promise<void> {
+    const shared = new Set(other?.checkpointIds);
+    for (const id of this.checkpointIds) {
+      if (!shared.has(id)) await this.runtime.releaseCheckpoint(id);
     }
+  }
+
+  /** Identities of its networks' weights. */
+  get checkpointIds(): string[] {
+    const texts = this.texts.map(({ encoder }) => encoder.stage);
+    return [...texts, this.unet.stage, this.vae.decoder].map(({ checkpoint }) => checkpoint.id);
   }
 }

@@ -48,6 +48,14 @@ export async function partsOfFolder(
   };
 }
 
+/** A network of its own, such as a ControlNet or an autoencoder: config.json and weights in the folder itself. */
+export async function networkOfFolder(
+  folder: ModelFolder,
+  signal?: AbortSignal,
+): Promise<NetworkPart> {
+  return new FolderReader(folder, signal).network('', FILES);
+}
+
 /** Indices say `[null, null]` of a module that is left out. */
 function isPresent(module: unknown): boolean {
   return Array.isArray(module) && module.some((each) => each !== null);

@@ -16,7 +16,7 @@ const colour = v.pipe(v.array(v.number()), v.length(3));
 const fields = v.record(v.string(), v.unknown());
 
 const Source = v.variant('kind', [
-  v.strictObject({ kind: v.literal('embedded') }),
+  v.strictObject({ kind: v.literal('embedded'), folder: v.exactOptional(v.string()) }),
   v.strictObject({ kind: v.literal('folder'), url: v.pipe(v.string(), v.nonEmpty()) }),
   v.strictObject({
     kind: v.literal('hub'),
@@ -65,12 +65,23 @@ const Entry = v.strictObject({
   examples: v.exactOptional(v.array(v.string())),
 });
 
+const Adjunct = v.strictObject({
+  id: v.pipe(v.string(), v.nonEmpty()),
+  kind: v.picklist(['lora', 'embedding', 'vae', 'controlnet']),
+  name: v.string(),
+  description: v.exactOptional(v.string()),
+  source: Source,
+  hint: v.exactOptional(v.string()),
+  licence: v.string(),
+});
+
 const ManifestSchema = v.pipe(
   v.strictObject({
     version: v.literal(1),
     default: v.string(),
     '*': v.exactOptional(v.string()),
     models: v.pipe(v.array(Entry), v.nonEmpty()),
+    adjuncts: v.exactOptional(v.array(Adjunct)),
   }),
   v.check(
     ({ models }) => new Set(models.map(({ id }) => id)).size === models.length,
@@ -87,6 +98,9 @@ const ManifestSchema = v.pipe(
     const names = models.flatMap(({ id, aliases = [] }) => [id, ...aliases]);
     return new Set(names).size === names.length;
   }, 'models: every alias must be there once, and be no id'),
+  v.check(({ adjuncts = [] }) => {
+    return new Set(adjuncts.map(({ id, kind }) => `${kind} ${id}`)).size === adjuncts.length;
+  }, 'adjuncts: every id must be there once for each kind'),
 );
 
 /**
@@ -99,6 +113,13 @@ const ManifestSchema = v.pipe(
  * Of single files, `predictionType` and `configs` (fields of the networks' config files) say what the file does not tell.
  */
 export type ModelEntry = v.InferOutput<typeof Entry>;
+
+/**
+ * Something that requests name beside a model. A `lora`, an `embedding` and a `vae` may be a single file or, embedded, the
+ * file `model.safetensors` of a folder; a `vae` and a `controlnet` a folder with a config.json. `hint` is the kind of picture
+ * that a ControlNet wants, such as `canny`.
+ */
+export type AdjunctEntry = v.InferOutput<typeof Adjunct>;
 
 /**
  * Entries, of which `default` names the one that answers requests that name no model, and `*` the one that answers those

@@ -42,6 +42,8 @@ export type Prompts = {
    * Layers skipped at the end of the encoder, for the prompt alone (diffusers' numbering: 0 none, 1 the last one).
    */
   readonly clipSkip: number;
+  /** Names of the LoRAs that the model has in it. */
+  readonly loras: readonly string[];
   /** Words with vectors of their own. */
   readonly embeddings: readonly Embedding[];
 };
@@ -137,7 +139,7 @@ function branchesOf(
   const negative = isPlain
     ? plainPrompt(negativePrompt, steps)
     : readPrompt(negativePrompt, { steps, composes: false });
-  for (const read of [positive, negative]) refuseLoras(read);
+  for (const read of [positive, negative]) refuseLoras(read, prompts.loras);
 
   const schedule = (read: ReadPrompt): ConditioningStage[] =>
     promptSchedule(read, model.texts[0].tokenizer, {
@@ -184,7 +186,8 @@ function padded(branches: readonly Branch[], filler: PromptChunk): Branch[] {
   }));
 }
 
-function refuseLoras({ loras: [lora] }: ReadPrompt): void {
+function refuseLoras({ loras }: ReadPrompt, known: readonly string[]): void {
+  const lora = loras.find(({ name }) => !known.includes(name));
   if (lora === undefined) return;
   const { name, start, end } = lora;
   throw new EngineError(

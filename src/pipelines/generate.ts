@@ -65,6 +65,8 @@ export type GenerateRequest = {
   readonly clipSkip?: number;
   /** Words with vectors of their own (textual inversion), for both prompts. */
   readonly embeddings?: readonly Embedding[];
+  /** Names of the LoRAs that the model has in it: prompts may mention these, and no others. */
+  readonly loras?: readonly string[];
   /** A picture [1, 3, H, W] in [-1, 1] to start from. */
   readonly picture?: HostTensor;
   /** How far the picture is taken back to noise, 0 to 1; default 0.8. */
@@ -163,6 +165,7 @@ async function draw(
       guidanceScale: isDistilled ? 1 : guidanceScale,
       clipSkip: request.clipSkip ?? 0,
       embeddings: request.embeddings ?? [],
+      loras: request.loras ?? [],
     },
     run,
   );

@@ -8,13 +8,14 @@ import type {
   CallOptions,
   ComponentCall,
   ComponentSource,
+  EngineGenerateOptions,
   EngineOptions,
   MemoryReport,
   ModelFacts,
   OpenModelOptions,
 } from '../engine/engine.ts';
 import type { ModelEntry } from '../models/manifest.ts';
-import type { Generated, GenerateOptions, GenerateRequest } from '../pipelines/generate.ts';
+import type { Generated, GenerateRequest } from '../pipelines/generate.ts';
 import type { RuntimeReport } from '../runtime/report.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
 import { openWorker } from './open-worker.ts';
@@ -93,11 +94,11 @@ export class EngineClient {
   generate(
     id: string,
     request: GenerateRequest,
-    { previews, onProgress, ...options }: GenerateOptions = {},
+    { previews, adjuncts, onProgress, ...options }: EngineGenerateOptions = {},
   ): Promise<Generated> {
     const listener = onProgress === undefined ? undefined : proxy(onProgress);
     return this.#abortable(options, (call) =>
-      this.#service.generate(call, id, request, previews, listener),
+      this.#service.generate(call, id, request, previews, adjuncts, listener),
     );
   }
 

@@ -11,6 +11,7 @@ import {
   type ModelFacts,
   type OpenModelOptions,
 } from '../engine/engine.ts';
+import type { Adjuncts } from '../engine/adjuncts.ts';
 import { EngineError } from '../errors.ts';
 import type { ModelEntry } from '../models/manifest.ts';
 import type { Generated, GenerateOptions, GenerateRequest } from '../pipelines/generate.ts';
@@ -62,10 +63,11 @@ export class EngineService {
     id: string,
     request: GenerateRequest,
     previews?: boolean,
+    adjuncts?: Adjuncts,
     onProgress?: GenerateOptions['onProgress'],
   ): Promise<Generated> {
     return this.#run(call, (engine, signal) =>
-      engine.generate(id, request, { signal, previews, onProgress }),
+      engine.generate(id, request, { signal, previews, adjuncts, onProgress }),
     );
   }
 

@@ -31,9 +31,9 @@ type Feature = {
 
 /** See the file's header. */
 export const FEATURES: Readonly<Record<FeatureName, Feature>> = {
-  lora_model: { support: 'needed', off: [], lack: 'LoRAs cannot be applied yet.' },
-  embeddings_model: { support: 'needed', off: [], lack: 'embeddings cannot be loaded yet.' },
-  vae: { support: 'needed', off: null, lack: "only the model's own VAE can be used yet." },
+  lora_model: { support: 'ready', off: [], lack: 'LoRAs cannot be applied yet.' },
+  embeddings_model: { support: 'ready', off: [], lack: 'embeddings cannot be loaded yet.' },
+  vae: { support: 'ready', off: null, lack: "only the model's own VAE can be used yet." },
   ip_adapter_id: { support: 'needed', off: null, lack: 'IP-Adapters cannot be used yet.' },
   panorama: { support: 'needed', off: false, lack: 'panoramas cannot be drawn yet.' },
   self_attention: {
@@ -44,7 +44,7 @@ export const FEATURES: Readonly<Record<FeatureName, Feature>> = {
   highres_fix: { support: 'needed', off: false, lack: 'a second pass is not available yet.' },
   upscale: { support: 'needed', off: 1, lack: 'pictures cannot be enlarged yet.' },
   mask_image: { support: 'ready', off: null, lack: 'masks cannot be used yet.' },
-  controlnet_model: { support: 'needed', off: [], lack: 'ControlNets cannot be used yet.' },
+  controlnet_model: { support: 'ready', off: [], lack: 'ControlNets cannot be used yet.' },
   multi_lingual: {
     support: 'optional',
     off: false,

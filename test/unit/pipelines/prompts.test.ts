@@ -183,6 +183,7 @@ describe('text states', () => {
     guidanceScale: 4,
     clipSkip: 0,
     embeddings: [],
+    loras: [],
   };
 
   async function encodeIds(ids: readonly number[]): Promise<HostTensor> {
