@@ -82,8 +82,14 @@ export async function serve({
   });
   const handle = createHandler(context, key === undefined ? {} : { acceptsKey: sameAs(key) });
   const { maxBodyBytes: maxBytes } = context.settings;
-  const { url, close } = await listen(handle, { ...where, maxBytes, onError: context.onError });
-  return { url, close: () => queue.clear().then(close) };
+  const listening = await listen(handle, { ...where, maxBytes, onError: context.onError });
+  return {
+    url: listening.url,
+    close: async () => {
+      await queue.clear();
+      await listening.close();
+    },
+  };
 }
 
 /** Compares keys in a time that tells nothing of where they differ. */

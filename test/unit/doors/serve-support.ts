@@ -23,6 +23,7 @@ export type GreyServer = Listening & { readonly drawn: DrawTask[]; readonly logg
 export type Got = {
   readonly status: number;
   readonly headers: Readonly<Record<string, unknown>>;
+  readonly bytes: Buffer<ArrayBuffer>;
   readonly text: string;
 };
 
@@ -114,11 +115,13 @@ export function sent(
     const request = httpRequest(
       { hostname, port, path, method, headers, agent: false },
       (reply) => {
-        let text = '';
-        reply.setEncoding('utf8').on('data', (part: string) => (text += part));
-        reply.on('end', () =>
-          resolve({ status: reply.statusCode ?? 0, headers: reply.headers, text }),
-        );
+        const parts: Buffer[] = [];
+        reply.on('data', (part: Buffer) => parts.push(part));
+        reply.on('end', () => {
+          const bytes = Buffer.concat(parts);
+          const { statusCode: status = 0, headers: got } = reply;
+          resolve({ status, headers: got, bytes, text: bytes.toString() });
+        });
       },
     );
     request.on('error', reject);
