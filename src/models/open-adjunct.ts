@@ -47,13 +47,11 @@ export async function openControlNet(
   const prefix = 'control_model.';
   const isLdm = file.tensors.has(`${prefix}input_blocks.0.0.weight`);
   const checkpoint = isLdm ? ldmUNet(file, prefix, 'controlnet') : file;
-  const { cross_attention_dim: width, ...config } = controlNetConfig(checkpoint, {
-    heads: { count: 8 },
-  });
-  const heads = width === XL_CONTEXT ? { width: 64 } : { count: 8 };
+  const config = controlNetConfig(checkpoint, { heads: { count: 8 } });
+  const isXl = config['cross_attention_dim'] === XL_CONTEXT;
   return {
     checkpoint,
-    config: { ...config, ...controlNetConfig(checkpoint, { heads }) },
+    config: isXl ? controlNetConfig(checkpoint, { heads: { width: 64 } }) : config,
   };
 }
 
