@@ -24,6 +24,7 @@ export type { AdjunctKind, ModelRegistryOptions } from './api/model-registry.ts'
 export { publishedLinks, servedLinks } from './api/outputs.ts';
 export type { OutputLinks } from './api/outputs.ts';
 export type { ErrorBody, FailedBody, SuccessBody } from './api/response.ts';
+export type { Upstream } from './api/upstream.ts';
 export { SCHEDULER_LABELS } from './api/schema/scheduler-names.ts';
 export { browserStorage } from './jobs/indexed-db-storage.ts';
 export { JobQueue } from './jobs/job-queue.ts';

@@ -100,7 +100,13 @@ async function adopted(
   const theirs = Number(reply['id']);
   const path = fetchPath(reply['fetch_result'], theirs) ?? `${pathTo('fetch', version)}/${theirs}`;
   const note: RemoteNote = { upstream: upstream.url, path, id: theirs };
-  if (waitSeconds === Infinity) return { ...reply, ...(await endOf(note, call, context)) };
+  if (waitSeconds === Infinity) {
+    const began = context.clock.now();
+    const end = await endOf(note, call, context);
+    if (end['status'] !== 'success') return end;
+    const { meta, warnings = [] } = reply;
+    return { ...end, generationTime: (context.clock.now() - began) / 1000, meta, warnings };
+  }
   const id = await context.queue.keep([], { note });
   return { ...reply, id, fetch_result: `${origin}/api/${pathTo('fetch', version)}/${id}` };
 }

@@ -4,6 +4,9 @@
 
 import { describe, expect, test } from 'vitest';
 
+import { Client } from '../../../src/api/client.ts';
+import { shippedManifest } from '../../../src/models/manifest.ts';
+import { startStubServer } from '../../../tools/conformance/requests/stub-server.ts';
 import { deadAddress, greyServer, plainServer, posted, type Json } from './serve-support.ts';
 
 const REQUEST = { prompt: 'a cat', width: 64, height: 64, loadbalancer: 'yes' };
@@ -134,6 +137,46 @@ describe('a job that another server draws', () => {
       status: 'failed',
       message: 'cancelled',
     });
+    open();
+  });
+});
+
+describe('a client of a page', () => {
+  const nothing = (): Promise<never> => Promise.reject(new Error('drawn here'));
+
+  test('waits for what another server draws, to its end', async () => {
+    const other = await greyServer({ settings: { waitSeconds: 0 } });
+    const client = new Client(nothing, shippedManifest(), undefined, {
+      upstreams: [{ url: other.url }],
+    });
+    const reply = await client.textToImage(REQUEST);
+    expect(reply).toMatchObject({
+      status: 'success',
+      meta: { W: 64, seed: expect.any(Number) as number },
+      output: [expect.stringContaining(other.url)],
+    });
+  });
+
+  test('is drawn for by another engine of the page, without a network', async () => {
+    const { handle, drawn } = await startStubServer();
+    const client = new Client(nothing, shippedManifest(), undefined, {
+      upstreams: [{ url: 'http://second.invalid', fetch: handle }],
+    });
+    expect(await client.textToImage(REQUEST)).toMatchObject({ status: 'success' });
+    expect(drawn).toHaveLength(1);
+  });
+
+  test('stops waiting when it is told to', async () => {
+    const { draw, open } = gate();
+    const other = await greyServer({ draw, settings: { waitSeconds: 0 } });
+    const client = new Client(nothing, shippedManifest(), undefined, {
+      upstreams: [{ url: other.url }],
+    });
+    const controller = new AbortController();
+    const waiting = client.textToImage(REQUEST, { signal: controller.signal });
+    await expect.poll(() => other.drawn.length).toBe(1);
+    controller.abort(new Error('enough'));
+    await expect(waiting).rejects.toThrow('enough');
     open();
   });
 });
