@@ -25,7 +25,14 @@ if (!(INSTALLED in globalThis)) {
   install(tag?.dataset ?? {});
 }
 
-function install({ hosts = '', module, anyModel, manifest, serviceWorker }: DOMStringMap): void {
+function install({
+  hosts = '',
+  module,
+  anyModel,
+  manifest,
+  base64,
+  serviceWorker,
+}: DOMStringMap): void {
   const isOurs = apiAddresses(hostsIn(hosts), location.origin);
   // First of all, so that whatever goes wrong below, nothing is sent.
   const answer: AnswerHere = async (request) => {
@@ -42,7 +49,8 @@ function install({ hosts = '', module, anyModel, manifest, serviceWorker }: DOMS
 
   function ownEngine(): Answer {
     const beside = new URL('local-diffusion.js', script === '' ? document.baseURI : script);
-    return pageEngine({ module: module ?? beside.href, anyModel, manifest });
+    const isBase64Inline = base64 === 'inline';
+    return pageEngine({ module: module ?? beside.href, anyModel, manifest, isBase64Inline });
   }
 }
 

@@ -19,13 +19,20 @@ export type PageEngineOptions = {
   readonly anyModel?: string | undefined;
   /** Address of a manifest; absent: the one that ships with the package. */
   readonly manifest?: string | undefined;
+  /** Whether replies hold base64 themselves, where it is asked for; default: they hold the address of a file of it. */
+  readonly isBase64Inline?: boolean;
 };
 
 /**
  * Answers with the engine of this page, whose files have addresses below `/api/outputs/` of its own origin. What goes wrong
  * becomes an error in the API's words.
  */
-export function pageEngine({ module, anyModel, manifest }: PageEngineOptions): Answer {
+export function pageEngine({
+  module,
+  anyModel,
+  manifest,
+  isBase64Inline = false,
+}: PageEngineOptions): Answer {
   let started: Promise<(request: Request) => Promise<Response>> | undefined;
   const start = async (): Promise<(request: Request) => Promise<Response>> => {
     const { createClient, parseManifest, servedLinks, withCors } = (await import(
@@ -36,6 +43,7 @@ export function pageEngine({ module, anyModel, manifest }: PageEngineOptions): A
     // Not that of the request: a picture's address must never lead to the cloud.
     const link = (name: string): string | Promise<string> => served.link(name, origin);
     const options: ClientOptions = {
+      settings: { base64Form: isBase64Inline ? 'inline' : 'file' },
       links: { ...served, link, future: (name) => served.future(name, origin) },
       ...(anyModel === undefined ? {} : { anyModel }),
       ...(manifest === undefined ? {} : { manifest: parseManifest(await jsonAt(manifest)) }),

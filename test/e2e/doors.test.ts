@@ -61,6 +61,17 @@ function draw(page: Page, fields: Readonly<Record<string, unknown>> = {}): Promi
   return page.evaluate((asked) => globalThis.drawInTheCloud(asked), fields);
 }
 
+function drawInWorker(page: Page): Promise<Reply> {
+  return page.evaluate(
+    () =>
+      new Promise<Reply>((resolve) => {
+        const worker = new Worker('/app.js');
+        worker.addEventListener('message', ({ data }: MessageEvent<Reply>) => resolve(data));
+        worker.postMessage('draw');
+      }),
+  );
+}
+
 /** What comes of it where a page's script shows the picture. */
 function widthOf(page: Page, reply: Reply): Promise<number> {
   return page.evaluate(async (address) => {
@@ -110,14 +121,7 @@ describe('nothing reaches the cloud', () => {
   test('from workers, other tabs and images once there is a service worker', async () => {
     const page = await onePage('served');
     await controlled(page);
-    const ofWorker = await page.evaluate(
-      () =>
-        new Promise<Reply>((resolve) => {
-          const worker = new Worker('/app.js');
-          worker.addEventListener('message', ({ data }: MessageEvent<Reply>) => resolve(data));
-          worker.postMessage('draw');
-        }),
-    );
+    const ofWorker = await drawInWorker(page);
     expect(ofWorker.status).toBe('success');
     expect(ofWorker.output[0]).toMatch(`${site.url}api/outputs/`);
     const other = await openAnother('plain');
@@ -172,6 +176,14 @@ describe('nothing reaches the cloud', () => {
     const reply = await draw(page);
     expect(reply.output[0]).toMatch(/^blob:/);
     expect(await widthOf(page, reply)).toBe(64);
+    // Its script has an address of its own, and so it has the service worker that the page has not.
+    expect((await drawInWorker(page)).status).toBe('success');
+  });
+
+  test('where base64 is wanted in the reply itself', async () => {
+    const page = await onePage('inline');
+    const reply = await draw(page, { base64: 'yes' });
+    expect(reply.output[0]).toMatch(/^iVBORw0K/);
   });
 
   test.each([

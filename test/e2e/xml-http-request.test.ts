@@ -1,5 +1,5 @@
 /**
- * XMLHttpRequest as libraries use it: what is answered here behaves as what the browser itself fetches.
+ * XMLHttpRequest and fetch as libraries use them: what is answered here behaves as what the browser itself fetches.
  */
 
 import type { Page } from 'playwright';
@@ -134,6 +134,21 @@ test('a request that would block fails and says why', async () => {
     }
   }, OURS);
   expect(message).toMatch(/^NetworkError: .*synchronous/);
+});
+
+test('a fetch can be aborted, and takes the Request of another window', async () => {
+  const results = await page.evaluate(async (url) => {
+    const signal = AbortSignal.timeout(20);
+    const late = fetch('https://cloud.example/never', { signal }).catch(
+      (error: unknown) => (error as Error).name,
+    );
+    const frame = document.createElement('iframe');
+    document.documentElement.append(frame);
+    const { Request: Other } = frame.contentWindow as unknown as { Request: typeof Request };
+    const { status } = await fetch(new Other(url, { method: 'POST', body: 'text' }));
+    return [await late, status];
+  }, OURS);
+  expect(results).toEqual(['TimeoutError', 200]);
 });
 
 test('a beacon is answered too', async () => {

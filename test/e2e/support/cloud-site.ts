@@ -19,6 +19,7 @@ const PAGES: Readonly<Record<string, string | undefined>> = {
     'src="/package/install.js" data-any-model="emoji-64" data-service-worker="/service-worker.js"',
   stubbed:
     'src="/package/install.js" data-module="/stub.js" data-hosts="cloud.example" data-service-worker="/service-worker.js"',
+  inline: 'src="/package/install.js" data-any-model="emoji-64" data-base64="inline"',
   'without-worker': 'src="/without-worker/install.js" data-any-model="emoji-64"',
   'without-module': 'src="/package/install.js" data-module="/nowhere.js"',
 };
