@@ -174,6 +174,8 @@ function defaultOf(field: string, operation: Operation): string {
 }
 
 function supportOf(field: string): string {
+  if (field === 'loadbalancer')
+    return 'where upstreams are configured; else a warning, and drawn here';
   const name = (PART_OF[field] ?? field) as FeatureName;
   if (!Object.hasOwn(FEATURES, name)) return 'yes';
   const { support, lack } = FEATURES[name];

@@ -24,6 +24,8 @@ export type BrowserEngineOptions = Pick<EngineOptions, 'backend' | 'allowSoftwar
   /** Told when the browser ends by itself. */
   readonly onGone: () => void;
   readonly log: (text: string) => void;
+  /** Further flags for the browser. */
+  readonly flags?: readonly string[];
 };
 
 const FILES = join(import.meta.dirname, '../../dist/browser');
@@ -53,10 +55,14 @@ const PAGE =
 export async function startBrowserEngine({
   onGone,
   log,
+  flags = [],
   ...options
 }: BrowserEngineOptions): Promise<DrawingEngine> {
   const files = await serveFiles();
-  const browser = await launched(options.allowSoftware === true, log).catch((error: unknown) => {
+  const browser = await launched(
+    [...flagsFor(options.allowSoftware === true), ...flags],
+    log,
+  ).catch((error: unknown) => {
     files.close();
     throw error;
   });
@@ -135,7 +141,7 @@ function valueOf(reply: PageReply): unknown {
 }
 
 /** The first browser that starts: one that is installed, named by CHROMIUM_PATH or found by its usual place. */
-async function launched(isSoftware: boolean, log: (text: string) => void): Promise<Browser> {
+async function launched(args: string[], log: (text: string) => void): Promise<Browser> {
   const path = findChromium();
   const places: LaunchOptions[] = [
     ...(path === undefined ? [] : [{ executablePath: path }]),
@@ -146,7 +152,12 @@ async function launched(isSoftware: boolean, log: (text: string) => void): Promi
   for (const place of places) {
     const name = place.executablePath ?? place.channel ?? '';
     try {
-      const browser = await chromium.launch({ ...place, args: flags(isSoftware) });
+      const browser = await chromium.launch({
+        ...place,
+        args,
+        // Chromium refuses to sandbox for root.
+        chromiumSandbox: process.getuid?.() !== 0,
+      });
       log(`Browser: ${name}, version ${browser.version()}`);
       return browser;
     } catch (error) {
@@ -159,7 +170,7 @@ async function launched(isSoftware: boolean, log: (text: string) => void): Promi
   );
 }
 
-function flags(isSoftware: boolean): string[] {
+function flagsFor(isSoftware: boolean): string[] {
   return [
     '--enable-unsafe-webgpu',
     '--ignore-gpu-blocklist',
