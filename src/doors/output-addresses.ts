@@ -69,7 +69,8 @@ function pinged(worker: ServiceWorker): Promise<boolean> {
 }
 
 function jsonOf({ headers, body }: CarriedResponse): unknown {
-  if (!contentType(headers).startsWith('application/json')) return undefined;
+  const isJson = contentType(headers).startsWith('application/json') && body.byteLength > 0;
+  if (!isJson) return undefined;
   return JSON.parse(new TextDecoder().decode(body)) as unknown;
 }
 

@@ -75,6 +75,19 @@ test('the page shows its picture, under the policy', async () => {
   expect(await picture.evaluate((image) => (image as HTMLImageElement).naturalWidth)).toBe(512);
 });
 
+test('the files may lie at another origin', async () => {
+  const allowed = { 'Access-Control-Allow-Origin': '*' };
+  const elsewhere = await serveFolder(join(ROOT, 'dist/browser'), allowed);
+  try {
+    const html = PAGE.replace('/local-diffusion/', elsewhere.url);
+    await writeFile(join(folder, 'elsewhere.html'), html);
+    const page = await open('elsewhere.html', { bypassCSP: true });
+    await page.locator('img').waitFor({ timeout: 120_000 });
+  } finally {
+    await elsewhere.close();
+  }
+});
+
 test('the policy alone keeps calls in', async () => {
   const page = await open('empty.html');
   const result = await page.evaluate(() =>

@@ -68,8 +68,12 @@ test('a picture that comes later gets its address then', async () => {
   expect((await answered(false, door))['output']).toMatch(/^blob:/);
 });
 
-test('what is no JSON stays as it is', async () => {
-  const text: Answer = () => carriedResponse(new Response(served('a.png')));
-  const door = withWorkingAddresses(text, () => Promise.resolve(false));
-  expect(new TextDecoder().decode((await door(REQUEST)).body)).toBe(served('a.png'));
+test.each([
+  ['text', 'text/plain', served('a.png')],
+  ['nothing', 'application/json', ''],
+])('what is no JSON stays as it is: %s', async (_, type, text) => {
+  const headers = { 'content-type': type };
+  const answer: Answer = () => carriedResponse(new Response(text, { headers }));
+  const door = withWorkingAddresses(answer, () => Promise.resolve(false));
+  expect(new TextDecoder().decode((await door(REQUEST)).body)).toBe(text);
 });
