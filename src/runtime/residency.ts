@@ -54,7 +54,7 @@ export class Residency {
 
   /** Releases all checkpoints that are not in use. */
   async releaseIdle(release: (id: string) => Promise<void>): Promise<void> {
-    for (const id of [...this.#bytes.keys()]) {
+    for (const id of this.#bytes.keys()) {
       if (this.#users.has(id)) continue;
       this.#bytes.delete(id);
       await release(id);
@@ -73,7 +73,7 @@ export class Residency {
 
   async #makeRoom(bytes: number, release: (id: string) => Promise<void>): Promise<void> {
     let sum = this.#sum() + bytes;
-    for (const [id, each] of [...this.#bytes]) {
+    for (const [id, each] of this.#bytes) {
       if (sum <= this.#budgetBytes) return;
       if (this.#users.has(id)) continue;
       this.#bytes.delete(id);

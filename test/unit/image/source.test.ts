@@ -175,14 +175,20 @@ describe('the type of an image', () => {
 });
 
 describe('in Node', () => {
-  test('a JPEG is refused in words, under its field', async () => {
-    const blob = await readImage(JPEG, { field: 'init_image' });
+  test('a WebP is refused in words, under its field', async () => {
+    const webp = new Blob(['RIFF\x10\0\0\0WEBPVP8 '.padEnd(32, '\0')]);
+    const blob = await readImage(webp, { field: 'init_image' });
     const error = await decodeImage(blob, 'init_image').catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(EngineError);
     expect((error as EngineError).code).toBe('unsupported');
     expect(fieldMessages(error)?.['init_image']?.[0]).toBe(
-      'The init image field: Outside of a browser only PNG images can be read, and this is image/jpeg.',
+      'The init image field: Outside of a browser only PNG and JPEG images can be read, and this is image/webp.',
     );
+  });
+
+  test('a JPEG that is cut off is refused in words', async () => {
+    const blob = await readImage(JPEG, { field: 'init_image' });
+    expect(await complaint(() => decodeImage(blob, 'init_image'))).toContain('damaged');
   });
 
   test('a damaged PNG is named by its field', async () => {
