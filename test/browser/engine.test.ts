@@ -9,22 +9,27 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { EngineClient, EngineError, type ComponentCall } from '../../src/index.ts';
 import { values } from '../../src/runtime/self-check/values.ts';
 import { openGolden } from '../../tools/goldens/golden-file.ts';
-import type { ConformanceService } from '../support/conformance.worker.ts';
+import type { ConformanceService } from '../../tools/conformance/browser.worker.ts';
 import { fetchFile } from '../support/browser.ts';
 
 describe('networks against PyTorch', () => {
   it.each([
-    { backend: 'webgpu', build: 'jspi', cases: 36 },
-    { backend: 'webgpu', build: 'asyncify', cases: 36 },
-    { backend: 'wasm', build: undefined, cases: 36 },
+    { backend: 'webgpu', build: 'jspi', cases: 37 },
+    { backend: 'webgpu', build: 'asyncify', cases: 37 },
+    { backend: 'wasm', build: undefined, cases: 37 },
   ] as const)('are right on $backend, build $build', async ({ backend, build, cases }) => {
-    const worker = new Worker(new URL('../support/conformance.worker.ts', import.meta.url), {
-      type: 'module',
-    });
+    const worker = new Worker(
+      new URL('../../tools/conformance/browser.worker.ts', import.meta.url),
+      {
+        type: 'module',
+      },
+    );
     const service = wrap<ConformanceService>(worker);
-    const only = '^parts/(?!tokens)';
+    // All networks, and one picture from its prompt to its pixels.
+    const only = '^(parts/(?!tokens)|pipelines/txt2img/noguidance$)';
+    const files = ['parts', 'pipelines'];
     const outcome = await service.run(
-      build === undefined ? { backend, only } : { backend, build, only },
+      build === undefined ? { backend, only, files } : { backend, build, only, files },
     );
     expect(outcome.failures).toEqual([]);
     expect(outcome).toMatchObject({ passed: cases, failed: 0, unfit: 0 });

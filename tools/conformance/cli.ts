@@ -4,17 +4,20 @@
 
 import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 
 import { describeReport } from '../../src/runtime/report.ts';
 import { startRuntime } from '../../src/runtime/start.ts';
 import { GoldenFolder } from './folder.ts';
+import { runInBrowser } from './in-browser.ts';
 import { readRequestCases, runRequestCases } from './requests/run.ts';
 import { collectCases, goldenFiles, runConformance } from './run.ts';
 
-const USAGE = `npm run conformance -- DIR [--backend wasm|webgpu] [--precision f32|f16] [--only PATTERN]`;
+const USAGE = `npm run conformance -- DIR [--backend wasm|webgpu] [--precision f32|f16] [--only PATTERN] [--browser wasm|jspi|asyncify]`;
+
+const GOLDENS = resolve(import.meta.dirname, '../../test/goldens');
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -23,6 +26,7 @@ async function main(): Promise<number> {
       backend: { type: 'string', default: 'wasm' },
       precision: { type: 'string', default: 'f32' },
       only: { type: 'string' },
+      browser: { type: 'string' },
     },
   });
   const [directory] = positionals;
@@ -44,6 +48,12 @@ async function main(): Promise<number> {
     throw new Error(
       `${directory} holds neither golden files (a .json with a .bin beside it) nor recorded calls`,
     );
+  if (values.browser !== undefined) {
+    const build = oneOf('--browser', values.browser, ['wasm', 'jspi', 'asyncify']);
+    if (resolve(directory) !== GOLDENS)
+      throw new Error('--browser runs the cases of test/goldens, from where the page is served');
+    return (await runInBrowser(build, { files, only: values.only ?? '' })) ? 0 : 1;
+  }
   const reader = (root: string) => async (path: string) =>
     new Uint8Array(await readFile(join(root, path)));
   const embedded = join(import.meta.dirname, '../../models/emoji-64');
