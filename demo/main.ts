@@ -17,7 +17,7 @@ import { StartImage } from './start-image.ts';
 const TITLE = document.title;
 
 const client = createClient(clientOptions(new URLSearchParams(location.search)));
-const settings = new Settings(client.models, client.defaultModel);
+const settings = new Settings(client.models, client.defaultModel, client.adjuncts);
 const startImage = new StartImage();
 const panel = new EnginePanel();
 const form = byId('request', HTMLFormElement);

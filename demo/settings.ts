@@ -4,7 +4,7 @@
  * Kept from visit to visit in the browser's storage. A model's own settings apply until they are changed.
  */
 
-import { SCHEDULER_LABELS, type ModelEntry } from '../src/index.ts';
+import { SCHEDULER_LABELS, type AdjunctEntry, type ModelEntry } from '../src/index.ts';
 import { byId, within } from './dom.ts';
 
 const STORAGE_KEY = 'local-diffusion.settings';
@@ -23,6 +23,8 @@ const KEPT = [
   'guidance_scale',
   'scheduler',
   'strength',
+  'lora_model',
+  'lora_strength',
   'seed',
 ] as const;
 
@@ -32,6 +34,7 @@ type Kept = Partial<Record<(typeof KEPT)[number] | 'isOpen', string>>;
 export class Settings {
   readonly #form = byId('request', HTMLFormElement);
   readonly #size = byId('size', HTMLSelectElement);
+  readonly #lora = byId('lora_model', HTMLSelectElement);
   readonly #seed = byId('seed', HTMLInputElement);
   readonly #lock = byId('lock', HTMLButtonElement);
   readonly #folder = byId('settings', HTMLDetailsElement);
@@ -39,7 +42,11 @@ export class Settings {
   /** Nothing is kept before what was kept is read. */
   #isRestored = false;
 
-  constructor(models: readonly ModelEntry[], defaultModel: string) {
+  constructor(
+    models: readonly ModelEntry[],
+    defaultModel: string,
+    adjuncts: readonly AdjunctEntry[],
+  ) {
     this.#models = models;
     const choice = byId('model_id', HTMLSelectElement);
     choice.replaceChildren(...models.map(({ id, name }) => new Option(name, id)));
@@ -47,6 +54,11 @@ export class Settings {
     const schedulers = Object.entries(SCHEDULER_LABELS);
     byId('scheduler', HTMLSelectElement).replaceChildren(
       ...schedulers.map(([name, { label }]) => new Option(label, name)),
+    );
+    const loras = adjuncts.filter(({ kind }) => kind === 'lora');
+    this.#lora.replaceChildren(
+      new Option('None', ''),
+      ...loras.map(({ id, name }) => new Option(name, id)),
     );
     for (const range of this.#form.querySelectorAll<HTMLInputElement>('[data-for]')) {
       this.#pair(range);
@@ -98,7 +110,8 @@ export class Settings {
 
   /** The body of a request, without an image to start from. */
   body(): Record<string, unknown> {
-    const fields = [...new FormData(this.#form)].filter(([name]) => name !== 'strength');
+    const left = this.#lora.value === '' ? ['strength', 'lora_strength'] : ['strength'];
+    const fields = [...new FormData(this.#form)].filter(([name]) => !left.includes(name));
     const seed = this.isSeedLocked ? this.#seed.value : null;
     // Not a setting of this page: what it would be told is that nothing was checked.
     return { ...Object.fromEntries(fields), ...this.size, seed, safety_checker: 'no' };
@@ -127,6 +140,8 @@ export class Settings {
     this.#set('guidance_scale', String(guidanceScale));
     this.#set('scheduler', scheduler);
     this.#set('samples', '1');
+    this.#set('lora_model', '');
+    this.#set('lora_strength', '1');
     byId('model-description', HTMLElement).textContent = model.description ?? '';
     this.#changed();
   }
@@ -159,7 +174,10 @@ export class Settings {
     const { width, height } = this.size;
     const scheduler = byId('scheduler', HTMLSelectElement).selectedOptions[0]?.text ?? '';
     const steps = this.#get('num_inference_steps');
-    byId('recap', HTMLElement).textContent = `${width} × ${height} · ${steps} steps · ${scheduler}`;
+    const lora = this.#lora.value === '' ? [] : [this.#lora.selectedOptions[0]?.text ?? ''];
+    const facts = [`${width} × ${height}`, `${steps} steps`, scheduler, ...lora];
+    byId('recap', HTMLElement).textContent = facts.join(' · ');
+    byId('lora-strength', HTMLElement).hidden = lora.length === 0;
     if (!this.#isRestored) return;
     const kept: Kept = { isOpen: String(this.#folder.open) };
     for (const name of KEPT) kept[name] = this.#get(name);

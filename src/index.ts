@@ -32,7 +32,7 @@ export type { JobQueueOptions, Presence } from './jobs/job-queue.ts';
 export { memoryStorage } from './jobs/memory-storage.ts';
 export type { JobRecord, JobState, JobStorage } from './jobs/storage.ts';
 export { parseManifest, shippedManifest } from './models/manifest.ts';
-export type { Manifest, ModelEntry } from './models/manifest.ts';
+export type { AdjunctEntry, Manifest, ModelEntry } from './models/manifest.ts';
 export type { PreviewPicture } from './models/preview.ts';
 export { EngineError, isEngineError } from './errors.ts';
 export type { EngineErrorCode, EngineErrorOptions } from './errors.ts';

@@ -11,7 +11,12 @@ import { JobQueue } from '../jobs/job-queue.ts';
 import { memoryStorage } from '../jobs/memory-storage.ts';
 import type { JobStorage } from '../jobs/storage.ts';
 import { tabPresence } from '../jobs/tab-presence.ts';
-import { shippedManifest, type Manifest, type ModelEntry } from '../models/manifest.ts';
+import {
+  shippedManifest,
+  type AdjunctEntry,
+  type Manifest,
+  type ModelEntry,
+} from '../models/manifest.ts';
 import { EngineClient, type EngineClientOptions } from '../protocol/client.ts';
 import type { RuntimeReport } from '../runtime/report.ts';
 import { answerCall } from './answer.ts';
@@ -67,6 +72,8 @@ const ORIGIN = globalThis.location?.origin ?? 'http://localhost';
 export class Client {
   /** The models that requests can name. */
   readonly models: readonly ModelEntry[];
+  /** What else requests can name: LoRAs, embeddings, autoencoders, ControlNets. */
+  readonly adjuncts: readonly AdjunctEntry[];
   /** Id of the model that answers requests that name none. */
   readonly defaultModel: string;
   readonly #artist: EngineArtist;
@@ -90,6 +97,7 @@ export class Client {
     }: ClientSettings = {},
   ) {
     this.models = manifest.models;
+    this.adjuncts = manifest.adjuncts ?? [];
     this.defaultModel = manifest.default;
     this.#artist = new EngineArtist(start);
     const presence = tabPresence();
@@ -102,7 +110,7 @@ export class Client {
       models: new ModelRegistry(manifest.models, {
         defaultModel: manifest.default,
         anyModel: anyModel ?? manifest['*'] ?? null,
-        adjunctEntries: manifest.adjuncts ?? [],
+        adjunctEntries: this.adjuncts,
       }),
       queue,
       links: links ?? publishedLinks((name) => queue.file(name), publishFile),

@@ -149,6 +149,19 @@ describe('the page on wasm', () => {
     expect(await page.isHidden('#strength')).toBe(true);
   });
 
+  test('draws with a LoRA as strong as was asked', async () => {
+    expect(await page.isHidden('#lora_strength')).toBe(true);
+    await draw(page, QUICK);
+    const plain = await pixels(page);
+    await page.selectOption('#lora_model', 'ink-sketch');
+    await draw(page, { ...QUICK, lora_strength: '0' });
+    expect(await pixels(page)).toEqual(plain);
+    await draw(page, { ...QUICK, lora_strength: '1' });
+    expect(colourfulness(await pixels(page))).toBeLessThan(colourfulness(plain) / 2);
+    await page.selectOption('#lora_model', '');
+    expect(await page.isHidden('#lora_strength')).toBe(true);
+  });
+
   test('keeps its settings from visit to visit', async () => {
     await fill(page, { ...QUICK, guidance_scale: '3.5', negative_prompt: 'blurry' });
     await page.selectOption('#scheduler', 'LCMScheduler');
@@ -263,6 +276,16 @@ function pixels(page: Page): Promise<number[]> {
       context.drawImage(image, 0, 0);
       return [...context.getImageData(0, 0, canvas.width, canvas.height).data];
     });
+}
+
+/** Mean difference between the strongest and the weakest colour of each pixel. */
+function colourfulness(rgba: readonly number[]): number {
+  let sum = 0;
+  for (let i = 0; i < rgba.length; i += 4) {
+    const colours = rgba.slice(i, i + 3);
+    sum += Math.max(...colours) - Math.min(...colours);
+  }
+  return (4 * sum) / rgba.length;
 }
 
 /** Bytes of weights that were sent to the device, as the page shows them. */
