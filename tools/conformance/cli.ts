@@ -11,7 +11,6 @@ import { parseArgs } from 'node:util';
 import { describeReport } from '../../src/runtime/report.ts';
 import { startRuntime } from '../../src/runtime/start.ts';
 import { GoldenFolder } from './folder.ts';
-import { runInBrowser } from './in-browser.ts';
 import { readRequestCases, runRequestCases } from './requests/run.ts';
 import { collectCases, goldenFiles, runConformance } from './run.ts';
 
@@ -52,6 +51,7 @@ async function main(): Promise<number> {
     const build = oneOf('--browser', values.browser, ['wasm', 'jspi', 'asyncify']);
     if (resolve(directory) !== GOLDENS)
       throw new Error('--browser runs the cases of test/goldens, from where the page is served');
+    const { runInBrowser } = await import('./in-browser.ts');
     return (await runInBrowser(build, { files, only: values.only ?? '' })) ? 0 : 1;
   }
   const reader = (root: string) => async (path: string) =>

@@ -94,7 +94,12 @@ describe('arguments that make no sense', () => {
     ['an option', ['test/goldens', '--fast'], "Unknown option '--fast'"],
     ['a pattern', ['test/goldens', '--only', '('], 'Invalid regular expression'],
     ['a folder that is not there', ['no/such/folder'], 'no/such/folder'],
-    ['a folder without goldens', ['EMPTY'], 'holds no golden files'],
+    ['a folder without goldens', ['EMPTY'], 'holds neither golden files'],
+    [
+      'a browser',
+      ['test/goldens', '--browser', 'lynx'],
+      '--browser must be one of wasm, jspi, asyncify',
+    ],
   ])('are told in one line: %s', async (_, args, message) => {
     const { status, complaints } = await conformance(
       ...args.map((arg) => (arg === 'EMPTY' ? empty : arg)),
