@@ -12,6 +12,9 @@ export async function requireAdapter(): Promise<GPUAdapter> {
 /** The bytes of a file of the repository, by its path from the root, such as `test/goldens/a.bin`. */
 export async function fetchFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
   const response = await fetch(`/${path}`);
-  if (!response.ok) throw new Error(`the test server has no file ${path}: ${response.status}`);
+  // For a path that it does not know, Vite's server answers with the page.
+  const isPage = response.headers.get('content-type')?.startsWith('text/html') === true;
+  const status = isPage ? 404 : response.status;
+  if (!response.ok || isPage) throw new Error(`the test server has no file ${path}: ${status}`);
   return new Uint8Array(await response.arrayBuffer());
 }
