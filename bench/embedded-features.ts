@@ -1,0 +1,121 @@
+/**
+ * Whether requests' features do to pictures what they say, measured over twenty pictures of the embedded model on wasm: edges
+ * that follow a ControlNet's hint, words weighted up and down, a LoRA's strength.
+ *
+ * Run: npm run bench -- embedded-features
+ */
+
+import { Client } from '../src/api/client.ts';
+import { Engine } from '../src/engine/engine.ts';
+import { decodeImage } from '../src/image/decode.ts';
+import { canny } from '../src/image/hints/canny.ts';
+import type { Picture } from '../src/image/picture.ts';
+import { encodePng } from '../src/image/png.ts';
+import { shippedManifest } from '../src/models/manifest.ts';
+
+const COUNT = 20;
+const SUBJECTS = [
+  'rocket',
+  'house',
+  'panda',
+  'fish',
+  'robot',
+  'mushroom',
+  'key',
+  'crown',
+  'star',
+  'owl',
+];
+
+let latest = new Uint8Array();
+const client = new Client(
+  () => Engine.start({ backend: 'wasm' }),
+  shippedManifest(),
+  (png) => {
+    latest = png;
+    return Promise.resolve('kept');
+  },
+);
+
+const body = {
+  width: 64,
+  height: 64,
+  num_inference_steps: 12,
+  guidance_scale: 4,
+  scheduler: 'UniPCMultistepScheduler',
+};
+
+async function draw(fields: object, isControlled = false): Promise<Picture> {
+  const all = { ...body, ...fields };
+  const reply = isControlled ? await client.controlnet(all) : await client.textToImage(all);
+  if (reply.status !== 'success') throw new Error(JSON.stringify(reply));
+  return decodeImage(new Blob([latest]), 'picture');
+}
+
+/** The part of the edges that another picture's edges meet, within a pixel. */
+function overlap(edges: Picture, others: Picture): number {
+  const { width, height } = edges;
+  const isEdge = ({ data }: Picture, x: number, y: number): boolean =>
+    x >= 0 && x < width && data[(y * width + x) * 3] === 255;
+  let [met, all] = [0, 0];
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      if (!isEdge(edges, x, y)) continue;
+      all++;
+      const near = [-1, 0, 1].some((dy) => [-1, 0, 1].some((dx) => isEdge(others, x + dx, y + dy)));
+      if (near) met++;
+    }
+  }
+  return all === 0 ? 0 : met / all;
+}
+
+/** How much bluer than red and green the outermost pixels are, in bytes. */
+function blueOfBorder({ width, height, channels, data }: Picture): number {
+  let [sum, count] = [0, 0];
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      if (x > 1 && y > 1 && x < width - 2 && y < height - 2) continue;
+      const at = (y * width + x) * channels;
+      sum += (data[at + 2] ?? 0) - ((data[at] ?? 0) + (data[at + 1] ?? 0)) / 2;
+      count++;
+    }
+  }
+  return sum / count;
+}
+
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
+const percent = (value: number): string => `${(100 * value).toFixed(0)} %`;
+
+const [free, guided]: [number[], number[]] = [[], []];
+for (let i = 0; i < COUNT; i++) {
+  const subject = SUBJECTS[i % SUBJECTS.length] ?? '';
+  const model = await draw({ prompt: `a flat ${subject} on a white background`, seed: 100 + i });
+  const edges = canny(model);
+  const png = Buffer.from(await encodePng(edges, {})).toString('base64');
+  const prompt = `a glossy ${subject} on a green background`;
+  const control = { controlnet_model: 'emoji-canny', control_image: png, auto_hint: 'no' };
+  free.push(overlap(edges, canny(await draw({ prompt, seed: i }))));
+  guided.push(overlap(edges, canny(await draw({ prompt, seed: i, ...control }, true))));
+}
+console.log(`edges of the hint met, over ${COUNT} pictures:`);
+console.log(`  without the ControlNet ${percent(mean(free))}, with it ${percent(mean(guided))}`);
+console.log(
+  `  more with it in ${guided.filter((each, i) => each > (free[i] ?? 1)).length} of ${COUNT}`,
+);
+
+const blues = new Map<number, number[]>([0.6, 1, 1.4].map((weight) => [weight, []]));
+for (const [weight, values] of blues) {
+  for (let seed = 0; seed < COUNT; seed++) {
+    values.push(
+      blueOfBorder(await draw({ prompt: `a fox on a (blue background:${weight})`, seed })),
+    );
+  }
+}
+console.log(`blue of the border beyond its red and green, over ${COUNT} seeds:`);
+for (const [weight, values] of blues) console.log(`  weight ${weight}: ${mean(values).toFixed(1)}`);
+const [low = [], , high = []] = [...blues.values()];
+console.log(
+  `  bluer at 1.4 than at 0.6 in ${high.filter((each, i) => each > (low[i] ?? 999)).length} of ${COUNT}`,
+);
+await client.dispose();
