@@ -55,10 +55,7 @@ function plan(config: JsonConfig, request: SamplingRequest): SamplingPlan {
     timesteps: timesteps.slice(begin),
     ...mixtures(request, begin, {
       initial: 1,
-      at: (i) => {
-        const { a, s } = levelOfAlpha(alphaAt(timesteps[i]!));
-        return { picture: a, noise: s };
-      },
+      at: (i) => levelOfAlpha(alphaAt(timesteps[i]!)),
     }),
     sample,
   };

@@ -8,18 +8,11 @@
 
 import type { JsonConfig } from '../util/config-reader.ts';
 import { sum, type Combination } from './algebra.ts';
-import {
-  lambdaOf,
-  loweredOrder,
-  mixtureOfSigma,
-  solverOrder,
-  transition,
-  type Model,
-} from './dpm-solver.ts';
-import { multistepSchedule } from './multistep-schedule.ts';
+import { lambdaOf, loweredOrder, solverOrder, transition, type Model } from './dpm-solver.ts';
+import { multistepPlan, multistepSchedule } from './multistep-schedule.ts';
 import { alphasCumprod, noiseTableConfig } from './noise-table.ts';
 import { predict, predictionType } from './prediction.ts';
-import { firstStep, mixtures, type SamplingPlan, type SamplingRequest } from './sampler.ts';
+import { firstStep, type SamplingPlan, type SamplingRequest } from './sampler.ts';
 import { evaluate, step, type Sampling } from './sampling.ts';
 import { readerWithout } from './scheduler-config.ts';
 import { levelOfSigma } from './sigmas.ts';
@@ -72,12 +65,7 @@ function plan(config: JsonConfig, request: SamplingRequest): SamplingPlan {
     return x;
   }
 
-  return {
-    timesteps: timesteps.slice(begin),
-    sigmas: sigmas.slice(begin),
-    ...mixtures(request, begin, { initial: 1, at: (i) => mixtureOfSigma(sigmas[i]!) }),
-    sample,
-  };
+  return multistepPlan(request, { timesteps, sigmas }, begin, sample);
 }
 
 /** The integral from 0 to `h` of e^(h - v)·L(v), for each polynomial L of Lagrange's over `nodes`. */

@@ -14,17 +14,16 @@ import {
   lambdaOf,
   limitOf,
   loweredOrder,
-  mixtureOfSigma,
   slope,
   transition,
   wordOf,
   type Model,
   type Word,
 } from './dpm-solver.ts';
-import { finalSigma, multistepSchedule } from './multistep-schedule.ts';
+import { finalSigma, multistepPlan, multistepSchedule } from './multistep-schedule.ts';
 import { alphasCumprod, noiseTableConfig } from './noise-table.ts';
 import { predict, predictionType } from './prediction.ts';
-import { firstStep, mixtures, type SamplingPlan, type SamplingRequest } from './sampler.ts';
+import { firstStep, type SamplingPlan, type SamplingRequest } from './sampler.ts';
 import { evaluate, noise, step, type Sampling } from './sampling.ts';
 import { readerWithout } from './scheduler-config.ts';
 import { levelOfSigma, sigmaRamp } from './sigmas.ts';
@@ -79,12 +78,7 @@ function plan(config: JsonConfig, request: SamplingRequest): SamplingPlan {
     return x;
   }
 
-  return {
-    timesteps: timesteps.slice(begin),
-    sigmas: sigmas.slice(begin),
-    ...mixtures(request, begin, { initial: 1, at: (i) => mixtureOfSigma(sigmas[i]!) }),
-    sample,
-  };
+  return multistepPlan(request, { timesteps, sigmas }, begin, sample);
 }
 
 /** The newest word and its differences, for a step that starts there. */

@@ -14,7 +14,6 @@ import {
   dpmConfig,
   lambdaOf,
   limitOf,
-  mixtureOfSigma,
   slope,
   transition,
   wordOf,
@@ -22,10 +21,10 @@ import {
   type Model,
   type Word,
 } from './dpm-solver.ts';
-import { finalSigma, multistepSchedule } from './multistep-schedule.ts';
+import { finalSigma, multistepPlan, multistepSchedule } from './multistep-schedule.ts';
 import { alphasCumprod, noiseTableConfig } from './noise-table.ts';
 import { predict, predictionType } from './prediction.ts';
-import { firstStep, mixtures, type SamplingPlan, type SamplingRequest } from './sampler.ts';
+import { firstStep, type SamplingPlan, type SamplingRequest } from './sampler.ts';
 import { evaluate, noise, step, type Sampling } from './sampling.ts';
 import { readerWithout } from './scheduler-config.ts';
 import { levelOfSigma } from './sigmas.ts';
@@ -82,12 +81,7 @@ function plan(config: JsonConfig, request: SamplingRequest): SamplingPlan {
     return x;
   }
 
-  return {
-    timesteps: timesteps.slice(begin),
-    sigmas: sigmas.slice(begin),
-    ...mixtures(request, begin, { initial: 1, at: (i) => mixtureOfSigma(sigmas[i]!) }),
-    sample,
-  };
+  return multistepPlan(request, { timesteps, sigmas }, begin, sample);
 }
 
 /** The order of each step: 1, 2, 1, 2 ... or 1, 2, 3, 1, 2, 3 ..., ending low. */

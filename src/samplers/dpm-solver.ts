@@ -10,7 +10,6 @@ import { EngineError } from '../errors.ts';
 import type { ConfigReader } from '../util/config-reader.ts';
 import { sum, zero, type Combination } from './algebra.ts';
 import type { Prediction } from './prediction.ts';
-import type { Mixture } from './sampler.ts';
 import { levelOfSigma } from './sigmas.ts';
 
 /** Whether the network's word is taken as the noise or (++) as the picture, and of what equation: ODE or SDE. */
@@ -49,12 +48,6 @@ export type Transition = {
 /** The time of these solvers: ln(a/s), which grows as noise falls. Infinite at a sigma of 0. */
 export function lambdaOf(sigma: number): number {
   return -Math.log(sigma);
-}
-
-/** The shares of picture and noise at a sigma, for a plan's mixtures. */
-export function mixtureOfSigma(sigma: number): Mixture {
-  const { a, s } = levelOfSigma(sigma);
-  return { picture: a, noise: s };
 }
 
 /** How many outputs a step is computed from, at most. */

@@ -56,7 +56,7 @@ function plan(config: JsonConfig, request: SamplingRequest): SamplingPlan {
     timesteps: timesteps.slice(begin),
     ...mixtures(request, begin, {
       initial: 1,
-      at: (i) => ({ picture: levels[i]!.a, noise: levels[i]!.s }),
+      at: (i) => levels[i]!,
     }),
     sample,
   };

@@ -5,7 +5,8 @@
  */
 
 import type { ConfigReader } from '../util/config-reader.ts';
-import { rampedSigmas, sigmaRamp, SigmaTable, type SigmaRamp } from './sigmas.ts';
+import { mixtures, type SamplingPlan, type SamplingRequest } from './sampler.ts';
+import { levelOfSigma, rampedSigmas, sigmaRamp, SigmaTable, type SigmaRamp } from './sigmas.ts';
 import { roundHalfToEven, spacedTimesteps, spacingConfig } from './timesteps.ts';
 
 /** Timesteps, and the sigmas that steps lead between: one more. */
@@ -54,5 +55,20 @@ export function multistepSchedule(
   return {
     timesteps: sigmas.map((sigma) => whole(training.timestepOf(sigma))),
     sigmas: [...sigmas, final === 'zero' ? 0 : sigmas.at(-1)!],
+  };
+}
+
+/** The plan of a solver that evaluates the network once a step, from step `begin` of a schedule on. */
+export function multistepPlan(
+  request: SamplingRequest,
+  { timesteps, sigmas }: Schedule,
+  begin: number,
+  sample: SamplingPlan['sample'],
+): SamplingPlan {
+  return {
+    timesteps: timesteps.slice(begin),
+    sigmas: sigmas.slice(begin),
+    ...mixtures(request, begin, { initial: 1, at: (i) => levelOfSigma(sigmas[i]!) }),
+    sample,
   };
 }

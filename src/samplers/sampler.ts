@@ -6,6 +6,7 @@
 import { EngineError } from '../errors.ts';
 import type { JsonConfig } from '../util/config-reader.ts';
 import type { Combination } from './algebra.ts';
+import type { Level } from './noise-table.ts';
 import type { Sampling } from './sampling.ts';
 
 /** What a run is asked to do. */
@@ -80,9 +81,13 @@ export function firstStep({ steps, strength }: SamplingRequest): number {
 export function mixtures(
   { steps, strength }: SamplingRequest,
   begin: number,
-  { initial, at }: { initial: number; at: (step: number) => Mixture },
+  { initial, at }: { initial: number; at: (step: number) => Level },
 ): Pick<SamplingPlan, 'start' | 'noised' | 'steps'> {
-  const noised = (done: number): Mixture => (begin + done < steps ? at(begin + done) : CLEAN);
+  const noised = (done: number): Mixture => {
+    if (begin + done >= steps) return CLEAN;
+    const { a, s } = at(begin + done);
+    return { picture: a, noise: s };
+  };
   return {
     steps: steps - begin,
     noised,

@@ -101,7 +101,7 @@ export function sigmaPlan(
     sigmas: sigmas.slice(begin),
     ...mixtures(request, begin, {
       initial,
-      at: (i) => ({ picture: 1, noise: sigmas[i]! }),
+      at: (i) => ({ a: 1, s: sigmas[i]! }),
     }),
     sample,
   };

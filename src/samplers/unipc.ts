@@ -9,20 +9,12 @@
 
 import { ConfigReader, type JsonConfig } from '../util/config-reader.ts';
 import { sum, type Combination } from './algebra.ts';
-import {
-  lambdaOf,
-  limitOf,
-  mixtureOfSigma,
-  slope,
-  transition,
-  wordOf,
-  type Model,
-} from './dpm-solver.ts';
+import { lambdaOf, limitOf, slope, transition, wordOf, type Model } from './dpm-solver.ts';
 import { solve } from './linear-system.ts';
-import { finalSigma, multistepSchedule } from './multistep-schedule.ts';
+import { finalSigma, multistepPlan, multistepSchedule } from './multistep-schedule.ts';
 import { alphasCumprod, noiseTableConfig } from './noise-table.ts';
 import { predict, predictionType } from './prediction.ts';
-import { firstStep, mixtures, type SamplingPlan, type SamplingRequest } from './sampler.ts';
+import { firstStep, type SamplingPlan, type SamplingRequest } from './sampler.ts';
 import { evaluate, step, type Sampling } from './sampling.ts';
 import { levelOfSigma } from './sigmas.ts';
 
@@ -95,12 +87,7 @@ function plan(config: JsonConfig, request: SamplingRequest): SamplingPlan {
     return x;
   }
 
-  return {
-    timesteps: timesteps.slice(begin),
-    sigmas: sigmas.slice(begin),
-    ...mixtures(request, begin, { initial: 1, at: (i) => mixtureOfSigma(sigmas[i]!) }),
-    sample,
-  };
+  return multistepPlan(request, { timesteps, sigmas }, begin, sample);
 }
 
 /** From sigma to sigma by one output (`base`) and its differences to others: equations 3, 8 and 9. */
