@@ -103,24 +103,44 @@ export async function encodePrompts(
       if (!known.has(key)) known.set(key, await encode(model, chunk, branch, { vocabulary, run }));
     }
   }
-  const rowsAt = (step: number): Encoded[][] =>
-    branches.map((branch) => {
-      const stage = branch.stages.find(({ until }) => step <= until) ?? branch.stages.at(-1);
-      return (stage?.chunks ?? []).map((chunk) => known.get(keyOf(chunk, branch)) as Encoded);
-    });
+  const textsAt = textsBySteps(branches, known, prompts.samples);
   return {
     factors: branches.map(({ factor }) => factor),
     isNegative: branches.map(({ isNegative }) => isNegative),
-    contextAt: (step) =>
-      joined(
-        rowsAt(step).map((row) => row.map(({ states }) => states)),
-        prompts.samples,
+    contextAt: (step) => textsAt(step).context,
+    pooledAt: (step) => textsAt(step).pooled,
+  };
+}
+
+type StepTexts = { readonly context: HostTensor; readonly pooled: HostTensor | undefined };
+
+/** The texts of a step, put together once for all steps in a row that say the same. */
+function textsBySteps(
+  branches: readonly Branch[],
+  encoded: ReadonlyMap<string, Encoded>,
+  samples: number,
+): (step: number) => StepTexts {
+  let last: { readonly stages: readonly BranchStage[]; readonly texts: StepTexts } | undefined;
+  return (step) => {
+    const stages = branches.map(
+      (branch) =>
+        (branch.stages.find(({ until }) => step <= until) ?? branch.stages.at(-1)) as BranchStage,
+    );
+    if (last?.stages.every((stage, i) => stage === stages[i]) === true) return last.texts;
+    const rows = branches.map((branch, i) =>
+      (stages[i]?.chunks ?? []).map((chunk) => encoded.get(keyOf(chunk, branch)) as Encoded),
+    );
+    // Of a text of several chunks the first one counts, as in other programs.
+    const pooled = rows.flatMap((row) => row[0]?.pooled ?? []);
+    const texts = {
+      context: joined(
+        rows.map((row) => row.map(({ states }) => states)),
+        samples,
       ),
-    pooledAt: (step) => {
-      // Of a text of several chunks the first one counts, as in other programs.
-      const pooled = rowsAt(step).flatMap((row) => row[0]?.pooled ?? []);
-      return pooled.length === 0 ? undefined : stacked(pooled, prompts.samples);
-    },
+      pooled: pooled.length === 0 ? undefined : stacked(pooled, samples),
+    };
+    last = { stages, texts };
+    return texts;
   };
 }
 

@@ -9,7 +9,7 @@ import type { DiffusionModel } from '../models/diffusion-model.ts';
 import type { TrunkInputs } from '../models/unet.ts';
 import { isDeviceTensor, type RunTensor } from '../runtime/backend.ts';
 import type { StageRunOptions } from '../runtime/runtime.ts';
-import type { HostTensor } from '../tensor/host-tensor.ts';
+import { repeatedBatch, type HostTensor } from '../tensor/host-tensor.ts';
 
 /** A hint for one ControlNet. */
 export type ControlRequest = {
@@ -52,7 +52,7 @@ export function controller(
     const { hint, conditioningScale = 1 } = request;
     const isBlind = isGuess || net.config.poolsOutputs;
     const scales = isNegative.map((negative) => (isBlind && negative ? 0 : conditioningScale));
-    return { net, scales, hint: repeated(hint, isNegative.length) };
+    return { net, scales, hint: repeatedBatch(hint, isNegative.length) };
   });
   return async (inputs, run) => {
     const control: Record<string, RunTensor>[] = [];
@@ -91,10 +91,4 @@ function checkNet({ unet, name }: DiffusionModel, { config }: ControlNet, id: st
     `the ControlNet ${id} was made for another family of models than ${name}`,
     { detail: { id, model: name } },
   );
-}
-
-function repeated({ dims, data }: HostTensor, batch: number): HostTensor {
-  const result = new Float32Array(batch * data.length);
-  for (let i = 0; i < batch; i++) result.set(data, i * data.length);
-  return { dims: [batch, ...dims.slice(1)], data: result };
 }

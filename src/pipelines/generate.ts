@@ -19,7 +19,7 @@ import {
   wishedOverrides,
   type SchedulerWishes,
 } from '../samplers/scheduler-config.ts';
-import type { HostTensor } from '../tensor/host-tensor.ts';
+import { repeatedBatch, type HostTensor } from '../tensor/host-tensor.ts';
 import type { Embedding } from '../weights/embedding.ts';
 import { encodePrompts, unguidedFactors, type PromptSyntax } from './conditioning.ts';
 import type { LatentDims, Latents } from '../runtime/latents/latents.ts';
@@ -188,8 +188,9 @@ async function draw(
   const noise = random.first(dims);
   const inpainting = original &&
     inpainted && { picture: original, mask: inpainted, dims, source, run };
-  const extra = inpainting && (await inpaintingChannels(model, inpainting));
   const copies = conditioning.factors.length;
+  const channels = inpainting && (await inpaintingChannels(model, inpainting));
+  const extra = channels && repeatedBatch(channels, copies);
   const unguided = unguidedFactors(conditioning);
   const isNegative = conditioning.isNegative.flatMap((each) => Array<boolean>(samples).fill(each));
   const controlled = controller(model, request.control ?? [], {
@@ -221,7 +222,7 @@ async function draw(
         const { control, release } = await controlled(trunk, run);
         try {
           const predicted = await model.unet.predict(
-            { ...trunk, control, ...(extra === undefined ? {} : { extra: tiled(extra, copies) }) },
+            { ...trunk, control, ...(extra === undefined ? {} : { extra }) },
             { keepOnDevice: ['out_sample'], ...run },
           );
           return mix(space.latents, predicted, isGuided ? conditioning.factors : unguided);
@@ -242,13 +243,6 @@ async function draw(
 
   const images = await decode(model, latents, run, tell);
   return { images, latents };
-}
-
-/** A batch, `copies` times one behind the other. */
-function tiled({ dims, data }: HostTensor, copies: number): HostTensor {
-  const result = new Float32Array(copies * data.length);
-  for (let i = 0; i < copies; i++) result.set(data, i * data.length);
-  return { dims: [copies * (dims[0] ?? 1), ...dims.slice(1)], data: result };
 }
 
 /** A mask that repaints everything. */

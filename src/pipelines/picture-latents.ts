@@ -6,7 +6,7 @@ import type { Autoencoder } from '../models/vae.ts';
 import type { NoiseSource } from '../rng/noise-source.ts';
 import type { LatentDims } from '../runtime/latents/latents.ts';
 import type { StageRunOptions } from '../runtime/runtime.ts';
-import type { HostTensor } from '../tensor/host-tensor.ts';
+import { repeatedBatch, type HostTensor } from '../tensor/host-tensor.ts';
 
 /** Options of {@link encodePicture}. */
 export type EncodePictureOptions = {
@@ -31,12 +31,8 @@ export async function encodePicture(
   const [, channels = 0, height = 0, width = 0] = dims;
   const count = latentChannels * height * width;
   const latents = channels === latentChannels ? data : drawn(data, count, source.normal(count));
-  const result = new Float32Array(samples * count);
-  for (let i = 0; i < samples; i++) result.set(latents, i * count);
-  return {
-    dims: [samples, latentChannels, height, width],
-    data: result.map((value) => value * scalingFactor),
-  };
+  const scaled = latents.map((value) => value * scalingFactor);
+  return repeatedBatch({ dims: [1, latentChannels, height, width], data: scaled }, samples);
 }
 
 /** Draws the random numbers that encoding would, without encoding: what comes next then is as if it had been done. */

@@ -26,6 +26,14 @@ export function hostTensor(data: ArrayLike<number>, dims: readonly number[]): Ho
   };
 }
 
+/** A batch, `copies` times one behind the other. */
+export function repeatedBatch({ dims, data }: HostTensor, copies: number): HostTensor {
+  const [batch = 1, ...rest] = dims;
+  const result = new Float32Array(copies * data.length);
+  for (let i = 0; i < copies; i++) result.set(data, i * data.length);
+  return { dims: [copies * batch, ...rest], data: result };
+}
+
 /** [B, C, H, W] as [B, H, W, C]. */
 export function toChannelsLast({ dims, data }: HostTensor): HostTensor {
   const [b = 1, c = 1, h = 1, w = 1] = dims;
