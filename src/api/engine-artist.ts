@@ -8,6 +8,7 @@ import { pictureFromPlanes, type Picture } from '../image/picture.ts';
 import type { ModelEntry } from '../models/manifest.ts';
 import type { Generated } from '../pipelines/generate.ts';
 import type { RuntimeReport } from '../runtime/report.ts';
+import { abortable } from '../util/abortable.ts';
 import type { Artist, ArtistOptions, DrawProgress, DrawTask } from './artist.ts';
 
 /** What is needed of an engine. */
@@ -45,6 +46,7 @@ export class EngineArtist implements Artist {
         ...more,
       });
     tell('starting');
+    // The engine goes on starting for the next request.
     const engine = await abortable(this.#started(), signal);
     tell('opening');
     await this.#opened(engine, entry, signal, ({ received, total = 0 }) =>
@@ -107,16 +109,5 @@ function picturesOf({ images }: Generated): Picture[] {
   return Array.from({ length: batch }, (_, i) => {
     const planes = images.data.slice(i * each, (i + 1) * each).map((value) => value * 2 - 1);
     return pictureFromPlanes(planes, { width, height });
-  });
-}
-
-/** The engine goes on starting for the next request, but this one need not wait for it. */
-function abortable<T>(task: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return task;
-  signal.throwIfAborted();
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason as Error);
-    signal.addEventListener('abort', abort, { once: true });
-    task.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
   });
 }

@@ -5,7 +5,7 @@
  * written. Without this, a fast disk fills the browser's staging memory with a whole checkpoint.
  */
 
-import { abortable } from './abortable.ts';
+import { abortable } from '../../util/abortable.ts';
 
 /** Bytes promised to one chunk. Exactly one of the two ways to end it must be taken. */
 export type Reservation = {

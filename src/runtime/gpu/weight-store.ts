@@ -8,7 +8,7 @@
 
 import { EngineError, isEngineError } from '../../errors.ts';
 import type { TensorEntry } from '../../weights/checkpoint.ts';
-import { abortable } from './abortable.ts';
+import { abortable } from '../../util/abortable.ts';
 import {
   planWeight,
   type WeightForm,

@@ -10,7 +10,7 @@ import { EngineError } from '../../errors.ts';
 import { BYTES_PER_ELEMENT, elementCount, type FloatDtype } from '../../tensor/dtype.ts';
 import type { TensorEntry } from '../../weights/checkpoint.ts';
 import type { WeightLayout } from '../../weights/layout.ts';
-import { abortable } from './abortable.ts';
+import { abortable } from '../../util/abortable.ts';
 import { inMemoryScope } from './allocate.ts';
 import { Converter } from './kernels/convert.ts';
 import { StagingPool } from './staging-pool.ts';
