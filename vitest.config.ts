@@ -11,22 +11,12 @@
 
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
+import { CHROMIUM_FLAGS } from './tools/chromium-flags.ts';
 import { softwareVulkanEnv } from './tools/find-software-vulkan.mjs';
 import { findChromium } from './tools/find-chromium.mjs';
 import { isolationHeaders } from './tools/isolation-headers.ts';
 
 const chromium = findChromium();
-
-const chromiumFlags = [
-  '--enable-unsafe-webgpu',
-  '--use-webgpu-adapter=swiftshader',
-  '--enable-features=Vulkan',
-  '--use-vulkan=swiftshader',
-  '--no-sandbox',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 
 const minute = 60_000;
 
@@ -90,7 +80,7 @@ export default defineConfig({
             screenshotFailures: false,
             provider: playwright({
               launchOptions: {
-                args: chromiumFlags,
+                args: [...CHROMIUM_FLAGS],
                 ...(chromium === undefined ? {} : { executablePath: chromium }),
               },
             }),

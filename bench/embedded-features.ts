@@ -12,6 +12,7 @@ import { canny } from '../src/image/hints/canny.ts';
 import type { Picture } from '../src/image/picture.ts';
 import { encodePng } from '../src/image/png.ts';
 import { shippedManifest } from '../src/models/manifest.ts';
+import { edgeOverlap } from '../test/support/picture-measures.ts';
 
 const COUNT = 20;
 const SUBJECTS = [
@@ -52,23 +53,6 @@ async function draw(fields: object, isControlled = false): Promise<Picture> {
   return decodeImage(new Blob([latest]), 'picture');
 }
 
-/** The part of the edges that another picture's edges meet, within a pixel. */
-function overlap(edges: Picture, others: Picture): number {
-  const { width, height } = edges;
-  const isEdge = ({ data }: Picture, x: number, y: number): boolean =>
-    x >= 0 && x < width && data[(y * width + x) * 3] === 255;
-  let [met, all] = [0, 0];
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      if (!isEdge(edges, x, y)) continue;
-      all++;
-      const near = [-1, 0, 1].some((dy) => [-1, 0, 1].some((dx) => isEdge(others, x + dx, y + dy)));
-      if (near) met++;
-    }
-  }
-  return all === 0 ? 0 : met / all;
-}
-
 /** How much bluer than red and green the outermost pixels are, in bytes. */
 function blueOfBorder({ width, height, channels, data }: Picture): number {
   let [sum, count] = [0, 0];
@@ -95,8 +79,8 @@ for (let i = 0; i < COUNT; i++) {
   const png = Buffer.from(await encodePng(edges, {})).toString('base64');
   const prompt = `a glossy ${subject} on a green background`;
   const control = { controlnet_model: 'emoji-canny', control_image: png, auto_hint: 'no' };
-  free.push(overlap(edges, canny(await draw({ prompt, seed: i }))));
-  guided.push(overlap(edges, canny(await draw({ prompt, seed: i, ...control }, true))));
+  free.push(edgeOverlap(edges, canny(await draw({ prompt, seed: i }))));
+  guided.push(edgeOverlap(edges, canny(await draw({ prompt, seed: i, ...control }, true))));
 }
 console.log(`edges of the hint met, over ${COUNT} pictures:`);
 console.log(`  without the ControlNet ${percent(mean(free))}, with it ${percent(mean(guided))}`);

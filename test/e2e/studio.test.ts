@@ -10,6 +10,7 @@ import { decode } from 'fast-png';
 import type { BrowserContextOptions, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { colourfulness } from '../support/picture-measures.ts';
 import { draw, fill, openStudio, type Studio } from '../support/studio.ts';
 
 type Axe = typeof axe;
@@ -157,7 +158,7 @@ describe('the page on wasm', () => {
     await draw(page, { ...QUICK, lora_strength: '0' });
     expect(await pixels(page)).toEqual(plain);
     await draw(page, { ...QUICK, lora_strength: '1' });
-    expect(colourfulness(await pixels(page))).toBeLessThan(colourfulness(plain) / 2);
+    expect(colourfulness(await pixels(page), 4)).toBeLessThan(colourfulness(plain, 4) / 2);
     await page.selectOption('#lora_model', '');
     expect(await page.isHidden('#lora_strength')).toBe(true);
   });
@@ -276,16 +277,6 @@ function pixels(page: Page): Promise<number[]> {
       context.drawImage(image, 0, 0);
       return [...context.getImageData(0, 0, canvas.width, canvas.height).data];
     });
-}
-
-/** Mean difference between the strongest and the weakest colour of each pixel. */
-function colourfulness(rgba: readonly number[]): number {
-  let sum = 0;
-  for (let i = 0; i < rgba.length; i += 4) {
-    const colours = rgba.slice(i, i + 3);
-    sum += Math.max(...colours) - Math.min(...colours);
-  }
-  return (4 * sum) / rgba.length;
 }
 
 /** Bytes of weights that were sent to the device, as the page shows them. */

@@ -5,18 +5,10 @@
 import { createServer } from 'vite';
 
 import { chromium } from 'playwright';
+import { CHROMIUM_FLAGS } from '../chromium-flags.ts';
 import { findChromium } from '../find-chromium.mjs';
 import { isolationHeaders } from '../isolation-headers.ts';
 import type { BrowserConformance, BrowserOutcome } from './browser.worker.ts';
-
-/** The renderer on the CPU, where there is no GPU. */
-const FLAGS = [
-  '--enable-unsafe-webgpu',
-  '--use-webgpu-adapter=swiftshader',
-  '--enable-features=Vulkan',
-  '--use-vulkan=swiftshader',
-  '--no-sandbox',
-];
 
 /** Prints a line a case and the counts; whether all passed. */
 export async function runInBrowser(
@@ -35,7 +27,7 @@ export async function runInBrowser(
   const [address = ''] = server.resolvedUrls?.local ?? [];
   const executablePath = findChromium();
   const browser = await chromium.launch({
-    args: FLAGS,
+    args: [...CHROMIUM_FLAGS],
     ...(executablePath === undefined ? {} : { executablePath }),
   });
   try {

@@ -56,6 +56,17 @@ function openOver(
   });
 }
 
+/** A store on a machine whose power goes after so many operations. */
+function crashing(here: Scene, last: number): DownloadStore {
+  let count = 0;
+  return openOver(here, (plain) =>
+    watched(plain, () => {
+      count += 1;
+      if (count > last) throw new Error('power cut');
+    }),
+  );
+}
+
 describe('a machine that goes down', () => {
   test('at any moment leaves the file whole or absent, and little to do over', async () => {
     const here = scene();
@@ -64,14 +75,7 @@ describe('a machine that goes down', () => {
     for (let last = 1; ; last += 1) {
       const path = `crash-${last}`;
       const url = server.host('crash', { size });
-      let count = 0;
-      const crashing = openOver(here, (plain) =>
-        watched(plain, () => {
-          count += 1;
-          if (count > last) throw new Error('power cut');
-        }),
-      );
-      const outcome = await crashing
+      const outcome = await crashing(here, last)
         .download({ url, path, sha256 })
         .catch((error: unknown) => error);
       if (!(outcome instanceof Error)) break;
@@ -101,14 +105,7 @@ describe('a machine that goes down', () => {
     for (let last = 1; ; last += 1) {
       await here.open().download(old);
       const url = server.host('new', { size });
-      let count = 0;
-      const crashing = openOver(here, (plain) =>
-        watched(plain, () => {
-          count += 1;
-          if (count > last) throw new Error('power cut');
-        }),
-      );
-      const outcome = await crashing
+      const outcome = await crashing(here, last)
         .download({ url, path, sha256 })
         .catch((error: unknown) => error);
       const found = await here.open().get(path);

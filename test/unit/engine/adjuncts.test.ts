@@ -10,6 +10,7 @@ import { canny } from '../../../src/image/hints/canny.ts';
 import { blankPicture, type Picture } from '../../../src/image/picture.ts';
 import { encodePng } from '../../../src/image/png.ts';
 import { shippedManifest } from '../../../src/models/manifest.ts';
+import { colourfulness, edgeOverlap } from '../../support/picture-measures.ts';
 
 const body = {
   prompt: 'a flat cat face on a blue background',
@@ -57,32 +58,6 @@ function difference(a: Picture, b: Picture): number {
   );
 }
 
-/** The part of the edges that another picture's edges meet, within a pixel. */
-function overlap(edges: Picture, others: Picture): number {
-  const { width, height } = edges;
-  const isEdge = (picture: Picture, x: number, y: number): boolean =>
-    picture.data[(y * width + x) * 3] === 255;
-  const near = [-1, 0, 1].flatMap((dy) => [-1, 0, 1].map((dx) => [dx, dy] as const));
-  const points = Array.from(
-    { length: width * height },
-    (_, i) => [i % width, Math.floor(i / width)] as const,
-  ).filter(([x, y]) => isEdge(edges, x, y));
-  const met = points.filter(([x, y]) =>
-    near.some(([dx, dy]) => x + dx >= 0 && x + dx < width && isEdge(others, x + dx, y + dy)),
-  );
-  return met.length / points.length;
-}
-
-/** Mean difference between the strongest and the weakest colour: how colourful a picture is. */
-function colourfulness({ data, channels, width, height }: Picture): number {
-  let sum = 0;
-  for (let i = 0; i < data.length; i += channels) {
-    const colours = [...data.subarray(i, i + 3)];
-    sum += Math.max(...colours) - Math.min(...colours);
-  }
-  return sum / (width * height);
-}
-
 async function dataUri(picture: Picture): Promise<string> {
   const png = await encodePng(picture, {});
   return `data:image/png;base64,${Buffer.from(png).toString('base64')}`;
@@ -95,7 +70,9 @@ describe('the LoRA ink-sketch', () => {
     expect(difference(none, plain)).toBe(0);
     const half = await draw({ lora_model: 'ink-sketch', lora_strength: 0.5 });
     const whole = await draw({ lora_model: 'ink-sketch', lora_strength: 1 });
-    const [a, b, c] = [plain, half, whole].map(colourfulness) as [number, number, number];
+    const [a, b, c] = [plain, half, whole].map(({ data, channels }) =>
+      colourfulness(data, channels),
+    ) as [number, number, number];
     expect(c).toBeLessThan(b);
     expect(b).toBeLessThan(a);
     expect(c).toBeLessThan(a / 2);
@@ -127,7 +104,9 @@ describe('the ControlNet emoji-canny', () => {
     };
     const guided = await draw(fields, 'controlnet');
     const free = await draw({ prompt: fields.prompt, seed: 5 });
-    expect(overlap(edges, canny(guided))).toBeGreaterThan(overlap(edges, canny(free)) + 0.1);
+    expect(edgeOverlap(edges, canny(guided))).toBeGreaterThan(
+      edgeOverlap(edges, canny(free)) + 0.1,
+    );
     // The same hint, made here of the picture.
     const auto = {
       ...fields,
