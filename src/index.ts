@@ -19,6 +19,21 @@ export { createHandler } from './api/handler.ts';
 export type { HandlerOptions } from './api/handler.ts';
 export { withCors } from './api/http/cors.ts';
 export type { Handle } from './api/http/cors.ts';
+export type {
+  ActiveDownload,
+  AddedFiles,
+  AddOptions,
+  ChosenFile,
+  EntryKind,
+  EntryName,
+  EntryOptions,
+  EntryProgress,
+  LibraryActions,
+  LibraryEntry,
+  StorageReport,
+  StoredEntry,
+  StoredState,
+} from './api/library/types.ts';
 export { ModelRegistry } from './api/model-registry.ts';
 export type { AdjunctKind, ModelRegistryOptions } from './api/model-registry.ts';
 export { publishedLinks, servedLinks } from './api/outputs.ts';
