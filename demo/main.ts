@@ -11,6 +11,7 @@ import { EnginePanel } from './engine-panel.ts';
 import { clearErrors, showAlert, showError } from './field-errors.ts';
 import { showIdeas } from './ideas.ts';
 import { Job, type Picture } from './job.ts';
+import { PromptReading } from './prompt-reading.ts';
 import { Settings } from './settings.ts';
 import { StartImage } from './start-image.ts';
 
@@ -20,6 +21,10 @@ const client = createClient(clientOptions(new URLSearchParams(location.search)))
 const settings = new Settings(client.models, client.defaultModel, client.adjuncts);
 const startImage = new StartImage();
 const panel = new EnginePanel();
+const readings = ['prompt', 'negative_prompt'].map(
+  (field) =>
+    new PromptReading(field, client, () => ({ model: settings.model.id, steps: stepsDrawn() })),
+);
 const form = byId('request', HTMLFormElement);
 const button = byId('draw', HTMLButtonElement);
 
@@ -132,9 +137,20 @@ async function useImage({ url, name }: Picture): Promise<void> {
 function updateIdeas(): void {
   showIdeas(settings.model, (prompt, draws) => {
     settings.prompt = prompt;
+    readPrompts();
     clearErrors('prompt');
     if (draws) void draw();
   });
+}
+
+/** Steps that a prompt may be edited over: of a drawing that starts from an image, the last ones alone are run. */
+function stepsDrawn(): number {
+  const { steps, strength } = settings;
+  return startImage.value === undefined ? steps : Math.max(1, Math.floor(steps * Number(strength)));
+}
+
+function readPrompts(): void {
+  for (const reading of readings) reading.update();
 }
 
 function say(text: string): void {
@@ -149,6 +165,7 @@ function listen(): void {
   form.addEventListener('input', ({ target }) => {
     const field = target instanceof Element ? target.closest<HTMLElement>('[data-field]') : null;
     clearErrors(field?.dataset['field'] ?? '');
+    readPrompts();
   });
   byId('model_id', HTMLSelectElement).addEventListener('change', updateIdeas);
   document.addEventListener('keydown', (event) => {

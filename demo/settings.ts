@@ -97,6 +97,11 @@ export class Settings {
     this.#changed();
   }
 
+  /** How many steps are asked for; 1 where it is no number. */
+  get steps(): number {
+    return Math.max(1, Math.trunc(Number(this.#get('num_inference_steps'))) || 1);
+  }
+
   /** How many pictures are asked for. */
   get samples(): number {
     return Number(this.#get('samples'));

@@ -7,6 +7,7 @@ export type {
   ClientOptions,
   ClientProgress,
   ClientSettings,
+  DescribeOptions,
   Reply,
   RequestCallOptions,
 } from './api/client.ts';
@@ -68,4 +69,5 @@ export type { Generated, GenerateOptions, GenerateRequest } from './pipelines/ge
 export type { GenerateProgress } from './pipelines/progress.ts';
 export { describeReport } from './runtime/report.ts';
 export type { RuntimeReport } from './runtime/report.ts';
+export type { PromptDescription, StageDescription } from './text/prompt/prompt-description.ts';
 export type { HostTensor } from './tensor/host-tensor.ts';

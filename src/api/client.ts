@@ -19,8 +19,10 @@ import {
 } from '../models/manifest.ts';
 import { EngineClient, type EngineClientOptions } from '../protocol/client.ts';
 import type { RuntimeReport } from '../runtime/report.ts';
+import type { PromptDescription } from '../text/prompt/prompt-description.ts';
 import { answerCall } from './answer.ts';
 import type { ArtistOptions, DrawProgress } from './artist.ts';
+import { chooseModel } from './choose-model.ts';
 import { apiContext, type ApiContext, type ApiOptions } from './context.ts';
 import { EngineArtist, type DrawingEngine } from './engine-artist.ts';
 import { createHandler } from './handler.ts';
@@ -57,6 +59,14 @@ export type RequestCallOptions = {
   readonly onProgress?: ((progress: ClientProgress) => void) | undefined;
   /** Whether progress carries small pictures of what is coming; default no. */
   readonly previews?: boolean | undefined;
+};
+
+/** Options of {@link Client.describePrompt}. */
+export type DescribeOptions = {
+  /** Steps that the prompt may be edited over; default 1. */
+  readonly steps?: number;
+  /** Whether it is the negative prompt, in which AND is a word; default no. */
+  readonly isNegative?: boolean;
 };
 
 /** A reply: the pictures' addresses, or what was wrong. */
@@ -148,6 +158,23 @@ export class Client {
   /** Answers the body of a ControlNet request (`v5/controlnet`), whose images may also be Blobs. */
   controlnet(body: unknown, options: RequestCallOptions = {}): Promise<Reply> {
     return this.#answer('controlnet', body, options);
+  }
+
+  /**
+   * How a prompt is read, in the tokens of a model: its pieces with their weights, and when they hold. Starts the engine if
+   * need be; opens and downloads nothing.
+   *
+   * @param model Id or alias of the model; null: the default one.
+   * @throws EngineError `invalid-argument` for a model that is not here, and for a prompt that cannot be read; then `detail`
+   *   has `start` and `end`, the position in UTF-16 code units.
+   */
+  async describePrompt(
+    model: string | null,
+    prompt: string,
+    { steps = 1, isNegative = false }: DescribeOptions = {},
+  ): Promise<PromptDescription> {
+    const { entry } = chooseModel(model, this.#context.models);
+    return this.#artist.describePrompt(entry, prompt, { steps, composes: !isNegative });
   }
 
   /** What draws and why; starts the engine if need be. */

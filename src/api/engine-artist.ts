@@ -8,13 +8,15 @@ import { pictureFromPlanes, type Picture } from '../image/picture.ts';
 import type { ModelEntry } from '../models/manifest.ts';
 import type { Generated } from '../pipelines/generate.ts';
 import type { RuntimeReport } from '../runtime/report.ts';
+import type { PromptDescription } from '../text/prompt/prompt-description.ts';
+import type { ReadPromptOptions } from '../text/prompt/read-prompt.ts';
 import { abortable } from '../util/abortable.ts';
 import type { Artist, ArtistOptions, DrawProgress, DrawTask } from './artist.ts';
 
 /** What is needed of an engine. */
 export type DrawingEngine = Pick<
   Engine,
-  'openModel' | 'generate' | 'unload' | 'dispose' | 'report'
+  'openModel' | 'generate' | 'describePrompt' | 'unload' | 'dispose' | 'report'
 > & {
   /** Memory of weights now. */
   memory(): MemoryReport | Promise<MemoryReport>;
@@ -72,6 +74,15 @@ export class EngineArtist implements Artist {
     this.#engine = undefined;
     this.#open.clear();
     await (await engine?.catch(() => undefined))?.dispose();
+  }
+
+  /** How a prompt is read, in the tokens of a model; starts the engine if need be, and opens no model. */
+  async describePrompt(
+    entry: ModelEntry,
+    prompt: string,
+    options: ReadPromptOptions,
+  ): Promise<PromptDescription> {
+    return (await this.#started()).describePrompt(entry, prompt, options);
   }
 
   /** What draws and why; starts the engine if need be. */

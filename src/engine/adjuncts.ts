@@ -10,8 +10,10 @@ import type { AdjunctEntry, ModelEntry } from '../models/manifest.ts';
 import type { ModelParts } from '../models/model-parts.ts';
 import { openControlNet, openEmbedding, openLora, openVae } from '../models/open-adjunct.ts';
 import { partsOf, type OpenPartsOptions } from '../models/open-parts.ts';
+import { promptTokenizer } from '../models/prompt-tokenizer.ts';
 import type { ControlNets } from '../pipelines/control.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import type { ClipTokenizer } from '../text/clip-tokenizer.ts';
 import type { Embedding } from '../weights/embedding.ts';
 
 /** A LoRA and how much of it: 0 is none, 1 as it was trained. */
@@ -109,6 +111,13 @@ export class OpenModels {
     await opened.variant?.model.release(opened.plain);
     opened.variant = { key, model };
     return model;
+  }
+
+  /** The tokenizer of an entry's prompts; the model is not opened for it. */
+  async tokenizer(entry: ModelEntry): Promise<ClipTokenizer> {
+    const opened = this.#models.get(entry.id);
+    if (opened !== undefined) return opened.plain.texts[0].tokenizer;
+    return this.#once(`tokenizer ${entry.id}`, () => promptTokenizer(entry));
   }
 
   /** The ControlNets of these entries by id. */

@@ -24,6 +24,8 @@ import type { RuntimeReport } from '../runtime/report.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { startRuntime, type RuntimeOptions } from '../runtime/start.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
+import { describePrompt, type PromptDescription } from '../text/prompt/prompt-description.ts';
+import { readPrompt, type ReadPromptOptions } from '../text/prompt/read-prompt.ts';
 import { SerialQueue } from '../util/serial-queue.ts';
 import { blobSource } from '../weights/byte-source.ts';
 import type { Checkpoint } from '../weights/checkpoint.ts';
@@ -198,6 +200,20 @@ export class Engine {
       const all = words.length === 0 ? request : { ...request, embeddings };
       return generate(model, all, { ...options, controlNets });
     }, signal);
+  }
+
+  /**
+   * How a prompt is read, in the tokens of the model that an entry describes. The model need not be open, nothing is
+   * downloaded, and it does not wait for what is being drawn.
+   *
+   * @throws EngineError as {@link readPrompt}.
+   */
+  async describePrompt(
+    entry: ModelEntry,
+    prompt: string,
+    options: ReadPromptOptions,
+  ): Promise<PromptDescription> {
+    return describePrompt(readPrompt(prompt, options), await this.#models.tokenizer(entry));
   }
 
   /** Frees everything that the component or model holds. */

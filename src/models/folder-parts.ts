@@ -56,6 +56,11 @@ export async function networkOfFolder(
   return new FolderReader(folder, signal).network('', FILES);
 }
 
+/** The tokenizer of a folder's first text encoder. */
+export function tokenizerOfFolder(folder: ModelFolder): Promise<ClipTokenizer> {
+  return new FolderReader(folder, undefined).tokenizer('tokenizer');
+}
+
 /** Indices say `[null, null]` of a module that is left out. */
 function isPresent(module: unknown): boolean {
   return Array.isArray(module) && module.some((each) => each !== null);
@@ -71,13 +76,17 @@ class FolderReader {
   }
 
   async text(suffix: '' | '_2'): Promise<TextPart> {
-    const path = `tokenizer${suffix}`;
+    const tokenizer = await this.tokenizer(`tokenizer${suffix}`);
+    const network = await this.network(`text_encoder${suffix}`, TEXT_FILES);
+    return { ...network, tokenizer };
+  }
+
+  async tokenizer(path: string): Promise<ClipTokenizer> {
     const [json, config] = await Promise.all([
-      this.#tokenizer(path),
+      this.#tokenizerJson(path),
       this.json(`${path}/tokenizer_config.json`),
     ]);
-    const network = await this.network(`text_encoder${suffix}`, TEXT_FILES);
-    return { ...network, tokenizer: new ClipTokenizer(json, config) };
+    return new ClipTokenizer(json, config);
   }
 
   async network(path: string, files: readonly string[]): Promise<NetworkPart> {
@@ -94,7 +103,7 @@ class FolderReader {
   }
 
   /** The tokenizer.json, or what it is made of: many folders have the tokenizer in that older form only. */
-  async #tokenizer(path: string): Promise<object> {
+  async #tokenizerJson(path: string): Promise<object> {
     const whole = await this.#read(`${path}/tokenizer.json`);
     if (whole !== undefined) return this.#object(`${path}/tokenizer.json`, whole);
     const [vocab, merges] = await Promise.all([

@@ -18,6 +18,8 @@ import type { ModelEntry } from '../models/manifest.ts';
 import type { Generated, GenerateRequest } from '../pipelines/generate.ts';
 import type { RuntimeReport } from '../runtime/report.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
+import type { PromptDescription } from '../text/prompt/prompt-description.ts';
+import type { ReadPromptOptions } from '../text/prompt/read-prompt.ts';
 import { openWorker } from './open-worker.ts';
 import type { EngineService } from './service.ts';
 import { absoluteWasmPaths } from './wasm-paths.ts';
@@ -77,17 +79,11 @@ export class EngineClient {
 
   /** Opens the model that an entry of the manifest describes, under its id; addresses are relative to the page. */
   openModel(entry: ModelEntry, options: OpenModelOptions = {}): Promise<ModelFacts> {
-    const { source } = entry;
-    const absolute: ModelEntry =
-      'url' in source
-        ? {
-            ...entry,
-            source: { ...source, url: new URL(source.url, globalThis.location?.href).href },
-          }
-        : entry;
     const { onDownload } = options;
     const listener = onDownload === undefined ? undefined : proxy(onDownload);
-    return this.#abortable(options, (call) => this.#service.openModel(call, absolute, listener));
+    return this.#abortable(options, (call) =>
+      this.#service.openModel(call, absoluteEntry(entry), listener),
+    );
   }
 
   /** Draws with the model `id`; rejects with the signal's own reason when aborted, within one step. */
@@ -100,6 +96,15 @@ export class EngineClient {
     return this.#abortable(options, (call) =>
       this.#service.generate(call, id, request, previews, adjuncts, listener),
     );
+  }
+
+  /** How a prompt is read, in the tokens of the model that an entry describes, open or not. */
+  describePrompt(
+    entry: ModelEntry,
+    prompt: string,
+    options: ReadPromptOptions,
+  ): Promise<PromptDescription> {
+    return this.#service.describePrompt(absoluteEntry(entry), prompt, options);
   }
 
   /** Frees everything that the component or model holds. */
@@ -136,4 +141,12 @@ export class EngineClient {
       signal?.removeEventListener('abort', abort);
     }
   }
+}
+
+/** The entry with its address as the worker must have it, whose own lies elsewhere. */
+function absoluteEntry(entry: ModelEntry): ModelEntry {
+  const { source } = entry;
+  if (!('url' in source)) return entry;
+  const url = new URL(source.url, globalThis.location?.href).href;
+  return { ...entry, source: { ...source, url } };
 }

@@ -17,6 +17,8 @@ import type { ModelEntry } from '../models/manifest.ts';
 import type { Generated, GenerateOptions, GenerateRequest } from '../pipelines/generate.ts';
 import type { RuntimeReport } from '../runtime/report.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
+import type { PromptDescription } from '../text/prompt/prompt-description.ts';
+import type { ReadPromptOptions } from '../text/prompt/read-prompt.ts';
 import { fromWireError, type WireError } from './wire.ts';
 
 /** Told of the bytes of weights loaded. */
@@ -69,6 +71,15 @@ export class EngineService {
     return this.#run(call, (engine, signal) =>
       engine.generate(id, request, { signal, previews, adjuncts, onProgress }),
     );
+  }
+
+  /** See {@link Engine.describePrompt}. */
+  async describePrompt(
+    entry: ModelEntry,
+    prompt: string,
+    options: ReadPromptOptions,
+  ): Promise<PromptDescription> {
+    return (await this.#started()).describePrompt(entry, prompt, options);
   }
 
   /** See {@link Engine.unload}. */

@@ -32,6 +32,7 @@ const engine: DrawingEngine = {
       },
       latents: { dims: [samples, 4, 8, 8], data: new Float32Array(samples * 256) },
     }),
+  describePrompt: () => Promise.reject(new Error('nobody asks for it')),
   unload: () => Promise.resolve(),
   memory: () => ({ residentBytes: 0, uploadedBytes: 0 }),
   dispose: () => Promise.resolve(),

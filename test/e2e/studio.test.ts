@@ -5,15 +5,22 @@
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import axe from 'axe-core';
 import { decode } from 'fast-png';
-import type { BrowserContextOptions, Page } from 'playwright';
+import type { Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { colourfulness } from '../support/picture-measures.ts';
-import { draw, fill, openStudio, type Studio } from '../support/studio.ts';
-
-type Axe = typeof axe;
+import {
+  complaintsOf,
+  draw,
+  fill,
+  openPage,
+  openStudio,
+  overflow,
+  pixels,
+  violations,
+  type Studio,
+} from '../support/studio.ts';
 
 const WASM = '?backend=wasm';
 /** Two evaluations of the network at guidance 1: SwiftShader takes its time. */
@@ -50,8 +57,8 @@ describe('a person who draws', () => {
   test.each(['wasm', 'webgpu'])(
     'gets a picture on %s, and a second one without loading weights again',
     async (backend) => {
-      const page = await open(`?backend=${backend}&software=1`);
-      const complaints = watch(page);
+      const page = await openPage(studio, `?backend=${backend}&software=1`);
+      const complaints = complaintsOf(studio, page);
       const told = await watchProgress(page);
       await draw(page, QUICK);
       expect(await page.getAttribute('#engine', 'title')).toMatch(new RegExp(backend, 'i'));
@@ -86,8 +93,8 @@ describe('the page on wasm', () => {
   let complaints: string[];
 
   beforeAll(async () => {
-    page = await open(WASM);
-    complaints = watch(page);
+    page = await openPage(studio, WASM);
+    complaints = complaintsOf(studio, page);
   });
 
   afterAll(() => page?.close());
@@ -196,7 +203,10 @@ describe('the page on wasm', () => {
 
 describe('the page’s layout', () => {
   test('fits a phone, empty and with pictures', async () => {
-    const page = await open(WASM, { viewport: { width: 390, height: 844 }, hasTouch: true });
+    const page = await openPage(studio, WASM, {
+      viewport: { width: 390, height: 844 },
+      hasTouch: true,
+    });
     expect(await overflow(page)).toBe(0);
     await page.locator('#examples button').first().click();
     await page.locator('.job:not(.is-drawing)').waitFor();
@@ -208,8 +218,11 @@ describe('the page’s layout', () => {
   });
 
   test.each(['light', 'dark'] as const)('passes axe in %s colours', async (colorScheme) => {
-    const page = await open(WASM, { colorScheme, bypassCSP: true, reducedMotion: 'reduce' });
-    await page.addScriptTag({ content: axe.source });
+    const page = await openPage(studio, WASM, {
+      colorScheme,
+      bypassCSP: true,
+      reducedMotion: 'reduce',
+    });
     expect(await violations(page)).toEqual([]);
     await page.click('#engine summary');
     expect(await violations(page)).toEqual([]);
@@ -222,29 +235,6 @@ describe('the page’s layout', () => {
     await page.close();
   });
 });
-
-/** A visit of its own, when the engine has started. */
-async function open(query: string, options: BrowserContextOptions = {}): Promise<Page> {
-  const context = await studio.browser.newContext(options);
-  const page = await context.newPage();
-  await page.goto(studio.url + query);
-  await page.locator('#engine:not([data-state=starting])').waitFor({ timeout: 300_000 });
-  return page;
-}
-
-/** What the console complains of from now on, and what is asked of other origins. */
-function watch(page: Page): string[] {
-  const complaints: string[] = [];
-  page.on('console', (message) => {
-    if (message.type() === 'error') complaints.push(message.text());
-  });
-  page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('request', (request) => {
-    const url = request.url();
-    if (!/^(blob|data):/.test(url) && !url.startsWith(studio.url)) complaints.push(url);
-  });
-  return complaints;
-}
 
 /** Notes every value of the first drawing's progress bar; the function returned gives them once the last is there. */
 async function watchProgress(page: Page): Promise<() => Promise<number[]>> {
@@ -265,36 +255,7 @@ async function watchProgress(page: Page): Promise<() => Promise<number[]>> {
   };
 }
 
-/** The latest picture, RGBA. */
-function pixels(page: Page): Promise<number[]> {
-  return page
-    .locator('.frame img')
-    .first()
-    .evaluate(async (image: HTMLImageElement) => {
-      await image.decode();
-      const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight);
-      const context = canvas.getContext('2d') as OffscreenCanvasRenderingContext2D;
-      context.drawImage(image, 0, 0);
-      return [...context.getImageData(0, 0, canvas.width, canvas.height).data];
-    });
-}
-
 /** Bytes of weights that were sent to the device, as the page shows them. */
 async function weightsSent(page: Page): Promise<number> {
   return Number(await page.getAttribute('[data-fact="Weights sent"] data', 'value'));
-}
-
-/** Pixels by which the page is wider than the window. */
-function overflow(page: Page): Promise<number> {
-  return page.evaluate(
-    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-  );
-}
-
-/** What axe finds, by rule and place. */
-function violations(page: Page): Promise<string[]> {
-  return page.evaluate(async () => {
-    const { violations: found } = await (window as unknown as { axe: Axe }).axe.run();
-    return found.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`));
-  });
 }

@@ -6,10 +6,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { chromium, type Browser, type Page } from 'playwright';
+import axe from 'axe-core';
+import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright';
 import { build, preview } from 'vite';
 
 import { findChromium } from '../../tools/find-chromium.mjs';
+
+type Axe = typeof axe;
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -75,4 +78,61 @@ export async function draw(page: Page, fields: Filled): Promise<void> {
   const drawn = await page.locator('.job').count();
   await page.click('#draw');
   await page.locator('.job:not(.is-drawing)').nth(drawn).waitFor({ timeout: 900_000 });
+}
+
+/** A visit of its own, when the engine has started. */
+export async function openPage(
+  studio: Pick<Studio, 'browser' | 'url'>,
+  query: string,
+  options: BrowserContextOptions = {},
+): Promise<Page> {
+  const context = await studio.browser.newContext(options);
+  const page = await context.newPage();
+  await page.goto(studio.url + query);
+  await page.locator('#engine:not([data-state=starting])').waitFor({ timeout: 300_000 });
+  return page;
+}
+
+/** What the console complains of from now on, and what is asked of other origins. */
+export function complaintsOf(studio: Pick<Studio, 'url'>, page: Page): string[] {
+  const complaints: string[] = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error') complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('request', (request) => {
+    const url = request.url();
+    if (!/^(blob|data):/.test(url) && !url.startsWith(studio.url)) complaints.push(url);
+  });
+  return complaints;
+}
+
+/** The latest picture, RGBA. */
+export function pixels(page: Page): Promise<number[]> {
+  return page
+    .locator('.frame img')
+    .first()
+    .evaluate(async (image: HTMLImageElement) => {
+      await image.decode();
+      const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight);
+      const context = canvas.getContext('2d') as OffscreenCanvasRenderingContext2D;
+      context.drawImage(image, 0, 0);
+      return [...context.getImageData(0, 0, canvas.width, canvas.height).data];
+    });
+}
+
+/** Pixels by which the page is wider than the window. */
+export function overflow(page: Page): Promise<number> {
+  return page.evaluate(
+    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  );
+}
+
+/** What axe finds, by rule and place; the page must be opened with `bypassCSP`. */
+export async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source);
+  return page.evaluate(async () => {
+    const { violations: found } = await (window as unknown as { axe: Axe }).axe.run();
+    return found.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`));
+  });
 }

@@ -49,6 +49,7 @@ function stub() {
         latents: { dims: [samples, 4, 8, 8], data: new Float32Array(samples * 256) },
       });
     },
+    describePrompt: () => Promise.reject(new Error('nobody asks for it')),
     unload: () => Promise.resolve(),
     memory: () => ({ residentBytes: 1, uploadedBytes: 2 }),
     dispose: () => {

@@ -34,6 +34,7 @@ const client = new Client(
       report: { backend: 'wasm' } as RuntimeReport,
       openModel: () => Promise.resolve({ nativeSize: 64 }),
       generate: (_, request, options) => generate(model, request, options),
+      describePrompt: () => Promise.reject(new Error('nobody asks for it')),
       memory: () => ({ residentBytes: 0, uploadedBytes: 0 }),
       unload: () => Promise.resolve(),
       dispose: () => Promise.resolve(),
