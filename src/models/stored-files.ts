@@ -15,6 +15,8 @@ export type HubSource = {
   readonly revision?: string;
   /** Origin of the hub; default `https://huggingface.co`. */
   readonly hub?: string;
+  /** What is known of its files, by their paths; of the others the hub tells it. */
+  readonly files?: readonly (Pick<FileSource, 'size' | 'sha256'> & { readonly path: string })[];
 };
 
 /** A file at an address of its own. */
@@ -46,7 +48,7 @@ const PATIENCE_MS = 2500;
  */
 export function hubFolder(
   name: string,
-  { repository, revision = 'main', hub = HUB }: HubSource,
+  { repository, revision = 'main', hub = HUB, files: described = [] }: HubSource,
   store: DownloadStore,
   { onDownload, signal }: StoreOptions = {},
 ): ModelFolder {
@@ -81,8 +83,9 @@ export function hubFolder(
       const files = await list();
       const file = files.find((each) => each.path === path);
       if (file === undefined) return undefined;
-      const { url, size, sha256 } = file;
-      return store.download({ url, size, sha256, path: `${root}/${path}` }, { signal, onProgress: onDownload });
+      const { size, sha256 } = { ...file, ...described.find((each) => each.path === path) };
+      const target = { url: file.url, size, sha256, path: `${root}/${path}` };
+      return store.download(target, { signal, onProgress: onDownload });
     },
   };
 }
