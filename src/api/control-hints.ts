@@ -3,16 +3,15 @@
  */
 
 import { canny } from '../image/hints/canny.ts';
-import { planesFromPicture, withoutAlpha, type Picture } from '../image/picture.ts';
-import { resize } from '../image/resize.ts';
+import { planesFromPicture, type Picture } from '../image/picture.ts';
 import type { ControlRequest } from '../pipelines/control.ts';
 import type { GenerateRequest } from '../pipelines/generate.ts';
 import { hostTensor } from '../tensor/host-tensor.ts';
 import { fieldError, theField } from '../util/field-error.ts';
 import type { DrawTask } from './artist.ts';
+import type { Canvas } from './canvas.ts';
 import type { ModelRegistry } from './model-registry.ts';
 import type { GenerationRequest } from './schema/request-types.ts';
-import type { Size } from './schema/size.ts';
 
 /** What makes a hint of a picture, by the API's names; those that need a network are not here. */
 const MAKERS: Readonly<Record<string, (picture: Picture) => Picture>> = {
@@ -25,16 +24,16 @@ const MAKERS: Readonly<Record<string, (picture: Picture) => Picture>> = {
 export function controlOf(
   request: GenerationRequest,
   {
-    size,
+    canvas,
     images,
     models,
-  }: { size: Size; images: DrawTask['images']; models: Pick<ModelRegistry, 'adjunct'> },
+  }: { canvas: Canvas; images: DrawTask['images']; models: Pick<ModelRegistry, 'adjunct'> },
 ): Pick<GenerateRequest, 'control' | 'isGuess'> {
   if (request.operation !== 'controlnet') return {};
   const source = request.hint_source === 'control_image' ? images.control_image : images.init_image;
   if (source === undefined) return {};
   const isMade = request.hint_source === 'init_image' && request.auto_hint;
-  const picture = resize(withoutAlpha(source), size);
+  const picture = canvas.beneath(source);
   const control = request.controlnet_model.flatMap((id, i): ControlRequest[] => {
     const entry = models.adjunct('controlnet', id);
     // An artist that opens nets by itself makes their hints itself.
@@ -44,7 +43,7 @@ export function controlOf(
     const hint = isMade ? made(named === id ? (entry.hint ?? id) : named, picture) : picture;
     const conditioningScale = request.controlnet_conditioning_scale[i] ?? 1;
     const planes = planesFromPicture(hint).map((value) => value / 2 + 0.5);
-    const dims = [1, 3, size.height, size.width];
+    const dims = [1, 3, hint.height, hint.width];
     return [{ id, hint: hostTensor(planes, dims), conditioningScale }];
   });
   return { control, isGuess: request.guess_mode };

@@ -2,16 +2,15 @@
  * A generation from its body to its files: everything but waiting and replying.
  */
 
-import { binaryMask, composed, featheredMask, maskFromPicture } from '../image/mask.ts';
-import { planesFromPicture, withoutAlpha, type Picture } from '../image/picture.ts';
+import type { Picture } from '../image/picture.ts';
 import { resize } from '../image/resize.ts';
 import type { NamedFile } from '../jobs/job-queue.ts';
 import type { Work } from '../jobs/step-times.ts';
 import type { ModelEntry } from '../models/manifest.ts';
 import type { GenerateRequest } from '../pipelines/generate.ts';
-import { hostTensor, type HostTensor } from '../tensor/host-tensor.ts';
 import type { ArtistOptions, DrawTask, ImageField } from './artist.ts';
 import type { Adjuncts } from '../engine/adjuncts.ts';
+import { canvasOf, maskTensor, pictureTensor, type Canvas } from './canvas.ts';
 import { checkNames, chooseModel } from './choose-model.ts';
 import { controlOf } from './control-hints.ts';
 import type { ApiContext, Call } from './context.ts';
@@ -25,7 +24,7 @@ import type { GenerationRequest, Operation } from './schema/request-types.ts';
 import { generationRequest, type Parsed } from './schema/requests.ts';
 import { SCHEDULER_NAMES } from './schema/scheduler-names.ts';
 import { chosenSeed, seedOfPicture } from './schema/seed.ts';
-import { drawnSize, type Size } from './schema/size.ts';
+import type { Size } from './schema/size.ts';
 import type { ApiVersion } from './schema/versions.ts';
 
 /** A generation that is understood and can be drawn. */
@@ -33,6 +32,7 @@ export type Generation = {
   readonly entry: ModelEntry;
   readonly drawing: Drawing;
   readonly task: DrawTask;
+  readonly canvas: Canvas;
   readonly work: Work;
   readonly warnings: readonly string[];
   readonly tip?: string;
@@ -54,9 +54,11 @@ export async function prepareGeneration(
   checkNames(parsed.drawn, models);
   const request = withDefaults(parsed, entry);
   const images = await readPictures(request, context, signal);
-  const { asked, drawn } = sizesOf(request, images.init_image, limits.maxSide);
-  const native: Size = { width: entry.nativeSize, height: entry.nativeSize };
-  const size = entry.isNativeOnly === true ? native : drawn;
+  const { maxSide } = limits;
+  const { nativeSize, isNativeOnly } = entry;
+  const sides = isNativeOnly === true ? { maxSide, nativeSize } : { maxSide };
+  const canvas = canvasOf(request, images, sides);
+  const { delivered, drawn } = canvas;
   const { instancePrompt } = entry;
   const texts = await finalTexts(request, { version, instancePrompt });
   const adjuncts = namedAdjuncts(request, texts, models);
@@ -67,23 +69,24 @@ export async function prepareGeneration(
     prompt: texts.prompt,
     negativePrompt: texts.negativePrompt,
     seed: chosenSeed(request.seed),
-    ...asked,
+    ...delivered,
     filePrefix: crypto.randomUUID(),
   };
-  const tips = [modelTip, sizeTip(entry, size, asked)].filter((tip) => tip !== undefined);
+  const tips = [modelTip, sizeTip(entry, request, canvas)].filter((tip) => tip !== undefined);
   return {
     entry,
     drawing,
     task: {
-      generate: generateRequest(drawing, { size, images, adjuncts, models }),
+      generate: generateRequest(drawing, { canvas, images, adjuncts, models }),
       adjuncts,
       request,
       asked: parsed.request,
       images,
     },
+    canvas,
     work: {
       model: entry.id,
-      ...size,
+      ...drawn,
       samples: request.samples,
       steps: request.num_inference_steps,
     },
@@ -94,7 +97,7 @@ export async function prepareGeneration(
 
 /** Draws: the pictures in the size that was asked for, as files. */
 export async function runGeneration(
-  { entry, drawing, task }: Generation,
+  { entry, drawing, task, canvas }: Generation,
   version: ApiVersion,
   { artist }: Pick<ApiContext, 'artist'>,
   options: ArtistOptions,
@@ -103,7 +106,7 @@ export async function runGeneration(
   const scale = request.upscale;
   const pictures: Picture[] = [];
   for (const drawn of await artist.draw(entry, task, options)) {
-    const picture = repainted(resize(drawn, { width, height }), task.images);
+    const picture = canvas.finished(drawn);
     const larger = { width: width * scale, height: height * scale };
     pictures.push(
       scale === 1 || artist.enlarge === undefined
@@ -131,34 +134,26 @@ function withDefaults(
   return { ...drawn, ...Object.fromEntries(open) };
 }
 
-/** In which size a picture is delivered, and in which it is drawn. */
-function sizesOf(
-  { width, height }: GenerationRequest,
-  given: Picture | undefined,
-  maxSide: number,
-): { asked: Size; drawn: Size } {
-  if (width !== null && height !== null)
-    return { asked: { width, height }, drawn: { width, height } };
-  const asked = given ?? { width: 512, height: 512 };
-  return {
-    asked: { width: asked.width, height: asked.height },
-    drawn: drawnSize(asked, maxSide),
-  };
-}
-
-function sizeTip({ id, isNativeOnly }: ModelEntry, drawn: Size, asked: Size): string | undefined {
-  const sizes = `${drawn.width}x${drawn.height}; the picture was resized to ${asked.width}x${asked.height}.`;
+function sizeTip(
+  { id, isNativeOnly }: ModelEntry,
+  request: GenerationRequest,
+  { drawn, delivered }: Canvas,
+): string | undefined {
+  // A part of the picture has no size that anybody asked for.
+  if ('inpaint_full_res' in request && request.inpaint_full_res) return undefined;
+  const sizes = `${drawn.width}x${drawn.height}; the picture was resized to ${delivered.width}x${delivered.height}.`;
   if (isNativeOnly === true) {
-    const isSame = drawn.width === asked.width && drawn.height === asked.height;
+    const isSame = drawn.width === delivered.width && drawn.height === delivered.height;
     return isSame ? undefined : `${id} draws at ${sizes}`;
   }
-  const isEnlarged = Math.max(asked.width, asked.height) > Math.max(drawn.width, drawn.height) + 8;
+  const longest = ({ width, height }: Size): number => Math.max(width, height);
+  const isEnlarged = longest(delivered) > longest(drawn) + 8;
   return isEnlarged ? `The init image is larger than what is drawn, ${sizes}` : undefined;
 }
 
 function generateRequest(
   drawing: Drawing,
-  { size, images, adjuncts, models }: RequestParts,
+  { canvas, images, adjuncts, models }: RequestParts,
 ): GenerateRequest {
   const { request, seed } = drawing;
   const loras = (adjuncts.loras ?? []).map(({ entry }) => entry.id);
@@ -166,7 +161,7 @@ function generateRequest(
   return {
     prompt: drawing.prompt,
     negativePrompt: drawing.negativePrompt,
-    ...size,
+    ...canvas.drawn,
     samples: request.samples,
     steps: request.num_inference_steps,
     guidanceScale: request.guidance_scale,
@@ -180,20 +175,18 @@ function generateRequest(
         : {}),
     },
     ...(loras.length === 0 ? {} : { loras }),
-    ...controlOf(request, { size, images, models }),
+    ...controlOf(request, { canvas, images, models }),
     // The API counts from 1, the last layer; diffusers from 0.
     clipSkip: request.clip_skip - 1,
-    ...(start === undefined ? {} : { picture: signedPlanes(resize(start, size)) }),
+    ...(start === undefined ? {} : { picture: pictureTensor(canvas.beneath(start)) }),
     ...(start !== undefined && 'strength' in request ? { strength: request.strength } : {}),
-    ...(start !== undefined && images.mask_image !== undefined
-      ? { mask: maskTensor(images.mask_image, size) }
-      : {}),
+    ...(start !== undefined && canvas.mask !== undefined ? { mask: maskTensor(canvas.mask) } : {}),
   };
 }
 
 /** What a request to the pipeline is made of beside the drawing. */
 type RequestParts = {
-  readonly size: Size;
+  readonly canvas: Canvas;
   readonly images: Images;
   readonly adjuncts: Adjuncts;
   readonly models: ModelRegistry;
@@ -203,33 +196,4 @@ type RequestParts = {
 function startOf(request: GenerationRequest, { init_image: init }: Images): Picture | undefined {
   if (request.operation !== 'controlnet') return init;
   return request.hint_source === 'control_image' && request.strength < 1 ? init : undefined;
-}
-
-function signedPlanes(picture: Picture): HostTensor {
-  const { width, height } = picture;
-  return hostTensor(planesFromPicture(picture), [1, 3, height, width]);
-}
-
-/** White is repainted; the edge is where the mask's brightness is half. */
-function maskTensor(mask: Picture, size: Size): HostTensor {
-  const { width, height, data } = binaryMask(maskFromPicture(resize(mask, size)));
-  return hostTensor(
-    Float32Array.from(data, (value) => value / 255),
-    [1, 1, height, width],
-  );
-}
-
-/** Standard deviation of a mask's soft edge, in parts of the picture's longer side: 4 pixels of 512. */
-const FEATHER = 4 / 512;
-
-/** Outside the mask a repainted picture is the init image, to the last bit where that has the size asked for. */
-function repainted(picture: Picture, { init_image: init, mask_image: mask }: Images): Picture {
-  if (init === undefined || mask === undefined) return picture;
-  const { width, height } = picture;
-  const soft = featheredMask(
-    maskFromPicture(resize(mask, { width, height })),
-    FEATHER * Math.max(width, height),
-  );
-  const box = { left: 0, top: 0, right: width, bottom: height };
-  return composed(resize(withoutAlpha(init), { width, height }), picture, soft, box);
 }

@@ -152,7 +152,19 @@ export function pictureParameters(drawing: Drawing, index: number): Parameters {
       Size: `${width}x${height}`,
       Model: modelId,
       'Denoising strength': 'strength' in request ? request.strength : undefined,
+      ...inpaintSettings(request),
       'Clip skip': request.clip_skip === 1 ? undefined : request.clip_skip,
     },
+  };
+}
+
+/** As A1111's web UI names them. */
+function inpaintSettings(request: GenerationRequest): Parameters['settings'] {
+  if (request.operation !== 'inpaint') return {};
+  const { mask_blur: blur, inpaint_full_res: isPart, inpaint_full_res_padding: padding } = request;
+  return {
+    'Mask blur': blur ?? undefined,
+    'Inpaint area': isPart ? 'Only masked' : undefined,
+    'Masked area padding': isPart ? padding : undefined,
   };
 }

@@ -2,7 +2,7 @@
  * The pixels of an image file of any type that this place can read.
  *
  * Plain PNG files are read by our own decoder, so that Node and every browser see the same numbers; the
- * rest is the browser's business, and in Node an error that says so.
+ * rest is the browser's business, and in Node an error that says so. Photographs are turned upright as their EXIF data say.
  */
 
 import { EngineError, isEngineError } from '../errors.ts';
@@ -46,7 +46,10 @@ async function decodeInBrowser(blob: Blob, type: string): Promise<Picture> {
   }
   let bitmap: ImageBitmap;
   try {
-    bitmap = await createImageBitmap(blob, { premultiplyAlpha: 'none' });
+    bitmap = await createImageBitmap(blob, {
+      premultiplyAlpha: 'none',
+      imageOrientation: 'from-image',
+    });
   } catch (error) {
     const message = `The image (${type}) is damaged, or of a kind that this browser does not know.`;
     throw new EngineError('invalid-argument', message, { cause: error });

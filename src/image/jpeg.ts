@@ -2,6 +2,7 @@
  * JPEG files: written by the browser where there is one, else by a library that is loaded when it is first needed.
  */
 
+import { orientationOf, upright } from './exif.ts';
 import { withAlpha, type Picture } from './picture.ts';
 
 /** Quality of the files, 0 to 1: artefacts are not seen, and a file is a fifth of its PNG. */
@@ -21,9 +22,9 @@ export async function encodeJpeg(picture: Picture): Promise<Blob> {
   return new Blob([new Uint8Array(file.data)], { type: 'image/jpeg' });
 }
 
-/** The pixels of a JPEG file, where there is no browser to read it; throws what the library throws. */
+/** The upright pixels of a JPEG file, where there is no browser to read it; throws what the library throws. */
 export async function decodeJpeg(file: Uint8Array): Promise<Picture> {
   const { decode } = await import('jpeg-js');
   const { width, height, data } = decode(file, { useTArray: true, maxMemoryUsageInMB: 1024 });
-  return { width, height, channels: 4, data };
+  return upright({ width, height, channels: 4, data }, orientationOf(file));
 }

@@ -58,14 +58,16 @@ export function planesFromPicture(picture: Picture): Float32Array {
   return planes;
 }
 
-/** The same picture with three channels; alpha is dropped. */
-export function withoutAlpha(picture: Picture): Picture {
+/** The same picture with three channels, laid over white where it is transparent, as A1111's web UI does it. */
+export function flattened(picture: Picture): Picture {
   if (picture.channels === 3) return picture;
   const opaque = blankPicture(picture.width, picture.height, 3);
   for (let from = 0, to = 0; to < opaque.data.length; from += 4, to += 3) {
-    opaque.data[to] = picture.data[from]!;
-    opaque.data[to + 1] = picture.data[from + 1]!;
-    opaque.data[to + 2] = picture.data[from + 2]!;
+    const alpha = picture.data[from + 3]!;
+    for (let c = 0; c < 3; c++) {
+      const over = picture.data[from + c]! * alpha + 255 * (255 - alpha);
+      opaque.data[to + c] = Math.round(over / 255);
+    }
   }
   return opaque;
 }

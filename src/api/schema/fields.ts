@@ -130,12 +130,27 @@ export function initImageFields() {
     init_image: required(image()),
     /** 1 keeps nothing of the init image; at least one step is run at 0. */
     strength: v.optional(number(0, 1), 0.7),
+    fit: fit(),
   };
+}
+
+/** How images come to the size that is asked for; `keep`: the picture takes the init image's size instead. */
+function fit() {
+  return v.optional(choice(['stretch', 'cover', 'contain', 'keep']), 'stretch');
 }
 
 /** The fields that an inpainting has beside the common ones. White in the mask is drawn anew, black is kept. */
 export function inpaintFields() {
-  return { ...initImageFields(), mask_image: required(image()) };
+  return {
+    ...initImageFields(),
+    mask_image: required(image()),
+    /** Width in pixels of the mask's soft edge, as a standard deviation; null: 4 of every 512 of the longer side. */
+    mask_blur: orNull(number(0, 64)),
+    /** Whether the part around the mask is drawn at `width` x `height` and put back into the init image, which keeps its size. */
+    inpaint_full_res: v.optional(flag(), false),
+    /** How many pixels of the init image around the mask belong to that part. */
+    inpaint_full_res_padding: v.optional(integer(0, 256), 32),
+  };
 }
 
 /** The fields that a drawing guided by ControlNets has beside the common ones; some of those are others here. */
@@ -159,6 +174,7 @@ export function controlnetFields({ usualFlag, maxConditioning }: FieldOptions) {
     mask_image: orNull(image()),
     /** Of effect with both an init image and a control image. */
     strength: v.optional(number(0, 1), 0.7),
+    fit: fit(),
   };
 }
 

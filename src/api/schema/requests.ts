@@ -85,7 +85,7 @@ export function img2imgRequest(
 ): Parsed<Img2imgRequest> {
   const { img2imgSize } = VERSIONS[options.version ?? 'v4'];
   const entries = { ...commonFields(fieldOptions(options)), ...initImageFields() };
-  const ignored = img2imgSize === 'init-image' ? ['width', 'height'] : [];
+  const ignored = img2imgSize === 'init-image' ? ['width', 'height', 'fit'] : [];
   const { fields, ...rest } = readBody(body, entries, { ignored });
   const size = img2imgSize === 'init-image' ? { width: null, height: null } : {};
   return parsed<Img2imgRequest>({ operation: 'img2img', ...fields, ...size }, rest, options);

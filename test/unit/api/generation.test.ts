@@ -4,6 +4,8 @@
 
 import { describe, expect, test } from 'vitest';
 import { imageType } from '../../../src/image/image-type.ts';
+import { PARAMETERS_KEYWORD } from '../../../src/image/parameters.ts';
+import { readPngText } from '../../../src/image/png.ts';
 import { startStubServer } from '../../../tools/conformance/requests/stub-server.ts';
 import { asked, got, type Json } from './server-support.ts';
 
@@ -242,4 +244,21 @@ test('inpainting prefers the name of the steps that its version documents', asyn
   expect(await steps('v6/images/inpaint')).toBe(11);
   expect(await steps('v3/inpaint')).toBe(22);
   expect(await steps('v1/enterprise/inpaint')).toBe(22);
+});
+
+test('inpainting only what is masked keeps the size of the init image, and the file says how', async () => {
+  const image = 'https://example.com/a.png';
+  const server = await startStubServer({ ...fixtures, images: { [image]: [96, 80] } });
+  const reply = await asked(server, 'v6/images/inpaint', {
+    ...body,
+    ...{ init_image: image, mask_image: image, width: 128, height: 64 },
+    ...{ mask_blur: 6, inpaint_full_res: 'yes', inpaint_full_res_padding: 8 },
+  });
+  expect(reply).toMatchObject({ status: 'success', meta: { W: 96, H: 80 } });
+  expect(server.drawn[0]?.task.generate).toMatchObject({ width: 128, height: 64 });
+  const [link = ''] = reply['output'] as string[];
+  const file = new Uint8Array(await (await got(server, link)).arrayBuffer());
+  expect((await readPngText(file))[PARAMETERS_KEYWORD]).toMatch(
+    /Mask blur: 6, Inpaint area: Only masked, Masked area padding: 8/,
+  );
 });

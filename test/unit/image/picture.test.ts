@@ -9,7 +9,7 @@ import {
   pictureFromPlanes,
   planesFromPicture,
   withAlpha,
-  withoutAlpha,
+  flattened,
 } from '../../../src/image/picture.ts';
 import type { Picture } from '../../../src/image/picture.ts';
 import { crc32 } from '../../../src/image/png-chunks.ts';
@@ -79,8 +79,9 @@ describe('pixels to planes', () => {
     fc.assert(
       fc.property(pictures(), (picture) => {
         const { width, height } = picture;
-        const back = pictureFromPlanes(planesFromPicture(picture), { width, height });
-        expect(back).toEqual(withoutAlpha(picture));
+        const opaque = flattened(picture);
+        const back = pictureFromPlanes(planesFromPicture(opaque), { width, height });
+        expect(back).toEqual(opaque);
       }),
       { numRuns: 50 },
     );
@@ -94,8 +95,15 @@ describe('pixels to planes', () => {
       data: Uint8Array.of(1, 2, 3, 4, 5, 6),
     };
     expect([...withAlpha(rgb).data]).toEqual([1, 2, 3, 255, 4, 5, 6, 255]);
-    expect(withoutAlpha(withAlpha(rgb))).toEqual(rgb);
-    expect(withoutAlpha(rgb)).toBe(rgb);
+    expect(flattened(withAlpha(rgb))).toEqual(rgb);
+    expect(flattened(rgb)).toBe(rgb);
+  });
+
+  test('lies over white where it is transparent', () => {
+    const data = Uint8Array.of(10, 20, 30, 0, 10, 20, 30, 255, 100, 0, 255, 51);
+    const picture: Picture = { width: 3, height: 1, channels: 4, data };
+    // A fifth of the colour and four fifths of white.
+    expect([...flattened(picture).data]).toEqual([255, 255, 255, 10, 20, 30, 224, 204, 255]);
   });
 });
 

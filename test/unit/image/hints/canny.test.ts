@@ -5,11 +5,11 @@
 import { expect, it } from 'vitest';
 import { decodeImage } from '../../../../src/image/decode.ts';
 import { canny } from '../../../../src/image/hints/canny.ts';
-import { withoutAlpha, type Picture } from '../../../../src/image/picture.ts';
+import { flattened, type Picture } from '../../../../src/image/picture.ts';
 import { readGolden } from '../../../support/goldens.ts';
 
 async function read(path: string): Promise<Picture> {
-  return withoutAlpha(await decodeImage(new Blob([await readGolden(path)]), 'image'));
+  return flattened(await decodeImage(new Blob([await readGolden(path)]), 'image'));
 }
 
 it.each([
