@@ -251,8 +251,13 @@ test('inpainting only what is masked keeps the size of the init image, and the f
   const server = await startStubServer({ ...fixtures, images: { [image]: [96, 80] } });
   const reply = await asked(server, 'v6/images/inpaint', {
     ...body,
-    ...{ init_image: image, mask_image: image, width: 128, height: 64 },
-    ...{ mask_blur: 6, inpaint_full_res: 'yes', inpaint_full_res_padding: 8 },
+    init_image: image,
+    mask_image: image,
+    width: 128,
+    height: 64,
+    mask_blur: 6,
+    inpaint_full_res: 'yes',
+    inpaint_full_res_padding: 8,
   });
   expect(reply).toMatchObject({ status: 'success', meta: { W: 96, H: 80 } });
   expect(server.drawn[0]?.task.generate).toMatchObject({ width: 128, height: 64 });
