@@ -27,6 +27,20 @@ export function textElement(tag: keyof HTMLElementTagNameMap, text: string): HTM
   return element;
 }
 
+/** A slider beside a number: each follows the other, over the number's range unless the slider has a shorter one. */
+export function pairSlider(slider: HTMLInputElement, number: HTMLInputElement): void {
+  slider.min = number.min;
+  slider.max ||= number.max;
+  slider.step = number.step;
+  slider.value = number.value;
+  slider.addEventListener('input', () => {
+    number.value = slider.value;
+  });
+  number.addEventListener('input', () => {
+    slider.value = number.value;
+  });
+}
+
 function expected<T extends Element>(element: Element | null, kind: Kind<T>, name: string): T {
   if (element instanceof kind) return element;
   throw new Error(`the page has no ${kind.name} ${name}`);

@@ -56,7 +56,7 @@ export function clearErrors(field?: string): void {
 }
 
 function controlOf(field: string): HTMLElement | undefined {
-  const inField = `[data-field="${field}"] :is(button:not([hidden]), input[type=radio])`;
+  const inField = `[data-field="${field}"] :is(button:not([hidden]), input:is([type=radio], [type=checkbox]))`;
   return (
     document.getElementById(field) ?? document.querySelector<HTMLElement>(inField) ?? undefined
   );
@@ -68,8 +68,9 @@ function reveal(control: HTMLElement | undefined): void {
   control?.focus();
 }
 
-/** Errors of the engine begin small and end without a full stop, for they are quoted in others. */
-function sentence(text: string): string {
-  const begun = text.charAt(0).toUpperCase() + text.slice(1);
+/** Errors of the engine begin small and end without a full stop, for they are quoted in others. Hosts and files stay small. */
+export function sentence(text: string): string {
+  const isName = /^\S*[./]\S/.test(text);
+  const begun = isName ? text : text.charAt(0).toUpperCase() + text.slice(1);
   return /[.!?]$/.test(begun) ? begun : `${begun}.`;
 }

@@ -5,7 +5,8 @@
  */
 
 import { SCHEDULER_LABELS, type AdjunctEntry, type ModelEntry } from '../src/index.ts';
-import { byId, within } from './dom.ts';
+import { byId, pairSlider, within } from './dom.ts';
+import { EXTRA_FIELDS, Extras } from './extras.ts';
 
 const STORAGE_KEY = 'local-diffusion.settings';
 
@@ -23,18 +24,18 @@ const KEPT = [
   'guidance_scale',
   'scheduler',
   'strength',
-  'lora_model',
-  'lora_strength',
   'seed',
 ] as const;
 
-type Kept = Partial<Record<(typeof KEPT)[number] | 'isOpen', string>>;
+type Kept = Partial<
+  Record<(typeof KEPT)[number] | (typeof EXTRA_FIELDS)[number] | 'isOpen', string>
+>;
 
 /** See the file's header. */
 export class Settings {
   readonly #form = byId('request', HTMLFormElement);
   readonly #size = byId('size', HTMLSelectElement);
-  readonly #lora = byId('lora_model', HTMLSelectElement);
+  readonly #extras = new Extras();
   readonly #seed = byId('seed', HTMLInputElement);
   readonly #lock = byId('lock', HTMLButtonElement);
   readonly #folder = byId('settings', HTMLDetailsElement);
@@ -55,13 +56,9 @@ export class Settings {
     byId('scheduler', HTMLSelectElement).replaceChildren(
       ...schedulers.map(([name, { label }]) => new Option(label, name)),
     );
-    const loras = adjuncts.filter(({ kind }) => kind === 'lora');
-    this.#lora.replaceChildren(
-      new Option('None', ''),
-      ...loras.map(({ id, name }) => new Option(name, id)),
-    );
+    this.#extras.offer(adjuncts);
     for (const range of this.#form.querySelectorAll<HTMLInputElement>('[data-for]')) {
-      this.#pair(range);
+      pairSlider(range, byId(range.dataset['for'] ?? '', HTMLInputElement));
     }
     this.#suit();
     this.#restore(stored());
@@ -115,11 +112,11 @@ export class Settings {
 
   /** The body of a request, without an image to start from. */
   body(): Record<string, unknown> {
-    const left = this.#lora.value === '' ? ['strength', 'lora_strength'] : ['strength'];
-    const fields = [...new FormData(this.#form)].filter(([name]) => !left.includes(name));
+    const fields = [...new FormData(this.#form)].filter(([name]) => name !== 'strength');
     const seed = this.isSeedLocked ? this.#seed.value : null;
     // Not a setting of this page: what it would be told is that nothing was checked.
-    return { ...Object.fromEntries(fields), ...this.size, seed, safety_checker: 'no' };
+    const own = { ...this.size, seed, safety_checker: 'no' };
+    return { ...Object.fromEntries(fields), ...this.#extras.fields, ...own };
   }
 
   /** How much a drawing may depart from the image that it starts from. */
@@ -145,8 +142,7 @@ export class Settings {
     this.#set('guidance_scale', String(guidanceScale));
     this.#set('scheduler', scheduler);
     this.#set('samples', '1');
-    this.#set('lora_model', '');
-    this.#set('lora_strength', '1');
+    this.#extras.fields = {};
     byId('model-description', HTMLElement).textContent = model.description ?? '';
     this.#changed();
   }
@@ -160,31 +156,15 @@ export class Settings {
     this.#changed();
   }
 
-  /** A slider beside a number: each follows the other. */
-  #pair(range: HTMLInputElement): void {
-    const number = byId(range.dataset['for'] ?? '', HTMLInputElement);
-    range.min = number.min;
-    range.max ||= number.max;
-    range.step = number.step;
-    range.value = number.value;
-    range.addEventListener('input', () => {
-      number.value = range.value;
-    });
-    number.addEventListener('input', () => {
-      range.value = number.value;
-    });
-  }
-
   #changed(): void {
     const { width, height } = this.size;
     const scheduler = byId('scheduler', HTMLSelectElement).selectedOptions[0]?.text ?? '';
     const steps = this.#get('num_inference_steps');
-    const lora = this.#lora.value === '' ? [] : [this.#lora.selectedOptions[0]?.text ?? ''];
-    const facts = [`${width} × ${height}`, `${steps} steps`, scheduler, ...lora];
+    const { fields, names } = this.#extras;
+    const facts = [`${width} × ${height}`, `${steps} steps`, scheduler, ...names];
     byId('recap', HTMLElement).textContent = facts.join(' · ');
-    byId('lora-strength', HTMLElement).hidden = lora.length === 0;
     if (!this.#isRestored) return;
-    const kept: Kept = { isOpen: String(this.#folder.open) };
+    const kept: Kept = { isOpen: String(this.#folder.open), ...fields };
     for (const name of KEPT) kept[name] = this.#get(name);
     if (!this.isSeedLocked) delete kept.seed;
     store(kept);
@@ -202,6 +182,7 @@ export class Settings {
       const value = kept[name];
       if (value !== undefined) this.#set(name, value);
     }
+    this.#extras.fields = kept;
     this.#isRestored = true;
     this.#setLocked(kept.seed !== undefined);
   }

@@ -158,16 +158,19 @@ describe('the page on wasm', () => {
   });
 
   test('draws with a LoRA as strong as was asked', async () => {
-    expect(await page.isHidden('#lora_strength')).toBe(true);
+    const strength = page.getByRole('spinbutton', { name: 'Strength of Ink sketch' });
+    expect(await strength.isHidden()).toBe(true);
     await draw(page, QUICK);
     const plain = await pixels(page);
-    await page.selectOption('#lora_model', 'ink-sketch');
-    await draw(page, { ...QUICK, lora_strength: '0' });
+    await page.getByLabel('Ink sketch', { exact: true }).check();
+    await strength.fill('0');
+    await draw(page, QUICK);
     expect(await pixels(page)).toEqual(plain);
-    await draw(page, { ...QUICK, lora_strength: '1' });
+    await strength.fill('1');
+    await draw(page, QUICK);
     expect(colourfulness(await pixels(page), 4)).toBeLessThan(colourfulness(plain, 4) / 2);
-    await page.selectOption('#lora_model', '');
-    expect(await page.isHidden('#lora_strength')).toBe(true);
+    await page.getByLabel('Ink sketch', { exact: true }).uncheck();
+    expect(await strength.isHidden()).toBe(true);
   });
 
   test('keeps its settings from visit to visit', async () => {
