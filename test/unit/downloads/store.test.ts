@@ -220,8 +220,8 @@ describe('two stores over one folder', () => {
     const stop = new AbortController();
     const download = here.open().download({ url, path: 'busy' }, { signal: stop.signal });
     await expect.poll(() => here.server.requests('busy').length).toBe(1);
-    for (const refused of [here.open().delete('busy'), here.open().verify('busy')]) {
-      const failure = await failureOf(refused);
+    for (const method of ['delete', 'verify'] as const) {
+      const failure = await failureOf(here.open()[method]('busy'));
       expect(failure).toMatchObject({ code: 'invalid-argument' });
       expect(String(failure)).toContain('busy is in use');
     }
