@@ -5,12 +5,18 @@
  * renderer that imitates a GPU.
  */
 
-import { createClient, type ClientOptions, type RequestCallOptions } from '../src/index.ts';
+import {
+  createClient,
+  type ClientOptions,
+  type Reply,
+  type RequestCallOptions,
+} from '../src/index.ts';
 import { byId } from './dom.ts';
 import { EnginePanel } from './engine-panel.ts';
 import { clearErrors, showAlert, showError } from './field-errors.ts';
 import { showIdeas } from './ideas.ts';
 import { Job, type Picture } from './job.ts';
+import { strengthText } from './progress-text.ts';
 import { PromptReading } from './prompt-reading.ts';
 import { Settings } from './settings.ts';
 import { StartImage } from './start-image.ts';
@@ -19,7 +25,7 @@ const TITLE = document.title;
 
 const client = createClient(clientOptions(new URLSearchParams(location.search)));
 const settings = new Settings(client.models, client.defaultModel, client.adjuncts);
-const startImage = new StartImage();
+const startImage = new StartImage(() => startImageChanged());
 const panel = new EnginePanel();
 const readings = ['prompt', 'negative_prompt'].map(
   (field) =>
@@ -88,14 +94,7 @@ async function answer(job: Job, signal: AbortSignal): Promise<boolean> {
     },
   };
   const body = settings.body();
-  const image = startImage.value;
-  const reply =
-    image === undefined
-      ? await client.textToImage(body, options)
-      : await client.imageToImage(
-          { ...body, init_image: image, strength: settings.strength },
-          options,
-        );
+  const reply = await ask(body, options);
   if (reply.status !== 'success') {
     showError(reply.message);
     return false;
@@ -104,6 +103,16 @@ async function answer(job: Job, signal: AbortSignal): Promise<boolean> {
   settings.showSeed(Number(reply.meta['seed']), { isKept: settings.isSeedLocked });
   panel.showMemory(await client.memory());
   return true;
+}
+
+async function ask(body: Record<string, unknown>, options: RequestCallOptions): Promise<Reply> {
+  const image = startImage.value;
+  if (image === undefined) return client.textToImage(body, options);
+  const started = { ...body, init_image: image, strength: settings.strength };
+  const mask = await startImage.mask();
+  return mask === undefined
+    ? client.imageToImage(started, options)
+    : client.inpaint({ ...started, mask_image: mask }, options);
 }
 
 function begin(job: Job): void {
@@ -149,6 +158,14 @@ function stepsDrawn(): number {
   return startImage.value === undefined ? steps : Math.max(1, Math.floor(steps * Number(strength)));
 }
 
+/** What follows from there being an image to start from, or none. */
+function startImageChanged(): void {
+  const { steps, strength } = settings;
+  const meaning = byId('strength-meaning', HTMLElement);
+  meaning.textContent = strengthText(Number(strength), { steps, drawn: stepsDrawn() });
+  readPrompts();
+}
+
 function readPrompts(): void {
   for (const reading of readings) reading.update();
 }
@@ -165,7 +182,7 @@ function listen(): void {
   form.addEventListener('input', ({ target }) => {
     const field = target instanceof Element ? target.closest<HTMLElement>('[data-field]') : null;
     clearErrors(field?.dataset['field'] ?? '');
-    readPrompts();
+    startImageChanged();
   });
   byId('model_id', HTMLSelectElement).addEventListener('change', updateIdeas);
   document.addEventListener('keydown', (event) => {

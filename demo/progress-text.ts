@@ -43,3 +43,19 @@ export function secondsText(seconds: number): string {
 export function bytesText(bytes: number): string {
   return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 }
+
+/** What a strength does with the image that a drawing starts from. */
+export function strengthText(
+  strength: number,
+  { steps, drawn }: { readonly steps: number; readonly drawn: number },
+): string {
+  const effect =
+    strength < 0.35
+      ? 'details change'
+      : strength < 0.65
+        ? 'shapes and colours may change'
+        : strength < 0.9
+          ? 'little more than the layout stays'
+          : 'hardly anything stays of the image';
+  return `${drawn} of ${steps} steps are drawn over it: ${effect}.`;
+}

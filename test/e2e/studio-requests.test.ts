@@ -1,12 +1,16 @@
 /**
- * What a request can say on the page, in Chromium on wasm: how its prompt is read.
+ * What a request can say on the page, in Chromium on wasm: how its prompt is read, a mask that is painted.
  */
 
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { decode } from 'fast-png';
 import type { Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import {
   complaintsOf,
+  draw,
   fill,
   openPage,
   openStudio,
@@ -14,6 +18,11 @@ import {
   violations,
   type Studio,
 } from '../support/studio.ts';
+
+/** A face of 64 x 64 pixels. */
+const FACE = join(import.meta.dirname, '../../demo/examples/emoji-64/a-crying-face.png');
+
+const QUICK = { prompt: 'a panda', num_inference_steps: '4', guidance_scale: '1', seed: '7' };
 
 let studio: Studio;
 let page: Page;
@@ -59,6 +68,91 @@ describe('the prompt', () => {
     expect(await violations(page)).toEqual([]);
     await page.fill('#prompt', '');
     await page.locator('#prompt-reading').waitFor({ state: 'hidden' });
+  });
+});
+
+describe('a mask', () => {
+  /** Painted pixels of the mask, as the dialog shows them. */
+  function painted(): Promise<number[]> {
+    return page.locator('#mask-canvas').evaluate((canvas: HTMLCanvasElement) => {
+      const context = canvas.getContext('2d') as CanvasRenderingContext2D;
+      const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+      return Array.from({ length: data.length / 4 }, (_, i) => i).filter((i) => data[4 * i + 3]);
+    });
+  }
+
+  test('is painted with the mouse and with keys, and taken back', async () => {
+    await page.setInputFiles('#file', FACE);
+    await page.locator('#chosen-size', { hasText: '64 × 64' }).waitFor();
+    await page.click('#paint-mask');
+    expect(await violations(page)).toEqual([]);
+    const { x, y, width, height } = (await page.locator('#mask-sheet').boundingBox()) ?? {
+      ...{ x: 0, y: 0, width: 0, height: 0 },
+    };
+    await page.mouse.move(x + width / 4, y + height / 4);
+    await page.mouse.down();
+    await page.mouse.move(x + width / 2, y + height / 4, { steps: 3 });
+    await page.mouse.up();
+    const byMouse = await painted();
+    expect(byMouse).toContain(16 * 64 + 16);
+    expect(byMouse).toContain(16 * 64 + 31);
+    expect(byMouse).not.toContain(40 * 64 + 24);
+
+    // From the stroke's end down to the lower edge, with a brush one size smaller.
+    await page.locator('#mask-board').focus();
+    await page.keyboard.press('[');
+    await page.keyboard.down(' ');
+    for (let i = 0; i < 24; i++) await page.keyboard.press('ArrowDown');
+    await page.keyboard.up(' ');
+    const byKeys = await painted();
+    expect(byKeys).toContain(62 * 64 + 32);
+    expect(byKeys.length).toBeGreaterThan(byMouse.length + 200);
+    await page.keyboard.press('Control+z');
+    expect(await painted()).toEqual(byMouse);
+    await page.keyboard.press('Control+Shift+Z');
+    expect(await painted()).toEqual(byKeys);
+    await page.click('#mask-invert');
+    expect((await painted()).length).toBe(64 * 64 - byKeys.length);
+    await page.click('#mask-undo');
+    await page.keyboard.press('Escape');
+    expect(await page.locator('#chosen-size').textContent()).toMatch(
+      /^64 × 64 · \d+ % is drawn anew$/,
+    );
+  });
+
+  test('has drawn anew what is painted, and leaves the rest to the bit', async () => {
+    await page.click('#paint-mask');
+    const inside = new Set(await painted());
+    await page.click('#mask-done');
+    await draw(page, { ...QUICK, strength: '1' });
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.locator('.save').first().click(),
+    ]);
+    const before = decode(await readFile(FACE));
+    const after = decode(await readFile(await download.path()));
+    expect([after.width, after.height]).toEqual([64, 64]);
+    const changed = Array.from({ length: 64 * 64 }, (_, i) => i).filter((i) =>
+      [0, 1, 2].some(
+        (c) => before.data[i * before.channels + c] !== after.data[i * after.channels + c],
+      ),
+    );
+    expect(changed.filter((i) => !inside.has(i))).toEqual([]);
+    expect(changed.length).toBeGreaterThan(inside.size / 2);
+  });
+
+  test('is read from a file, and goes with its image', async () => {
+    await page.click('#paint-mask');
+    await page.setInputFiles('#mask-file', FACE);
+    await page.locator('#mask-share', { hasText: '%' }).waitFor();
+    // White around the face is painted, its dark mouth is not.
+    await expect.poll(painted).toContain(0);
+    expect(await painted()).not.toContain(43 * 64 + 29);
+    await page.click('#mask-done');
+    await page.click('#remove-mask');
+    expect(await page.locator('#chosen-size').textContent()).toBe('64 × 64');
+    await page.click('#remove-image');
+    expect(await page.isHidden('#paint-mask')).toBe(true);
   });
 });
 
