@@ -7,6 +7,7 @@ import * as ort from 'onnxruntime-web/webgpu';
 
 import type { GraphModule } from '../../src/graph/builder.ts';
 import { isChannelsLast } from '../../src/runtime/backend.ts';
+import { arraysOf } from '../../src/runtime/gpu/weight-slot.ts';
 import type { WebGpuBackend } from '../../src/runtime/webgpu-backend.ts';
 import { toChannelsLast } from '../../src/tensor/host-tensor.ts';
 import type { GraphInputs } from './unet-inputs.ts';
@@ -55,9 +56,11 @@ export async function feedsOf(
   const weights = await backend.store.acquireAll(
     graph.weights.map((use) => ({ ...use, checkpointId })),
   );
-  for (const [i, { name, dtype, dims }] of graph.weights.entries()) {
-    const { buffer } = weights[i]!;
-    feeds[name] = ort.Tensor.fromGpuBuffer(buffer, { dataType: dtype, dims: [...dims] });
+  for (const [i, { values }] of graph.weights.entries()) {
+    for (const [j, { buffer }] of arraysOf(weights[i]!).entries()) {
+      const { name, dtype, shape } = values[j]!;
+      feeds[name] = ort.Tensor.fromGpuBuffer(buffer, { dataType: dtype, dims: [...shape] });
+    }
   }
   for (const port of graph.inputs) {
     const tensor = inputs[port.name]!;

@@ -7,7 +7,7 @@ import { BYTES_PER_ELEMENT, elementCount } from '../../src/tensor/dtype.ts';
 import { BUFFER_USAGE } from '../../src/runtime/gpu/flags.ts';
 import type { GpuWeight } from '../../src/runtime/gpu/weight-slot.ts';
 import type { WebGpuBackend } from '../../src/runtime/webgpu-backend.ts';
-import { laidOutShape } from '../../src/weights/layout.ts';
+import { laidOutArrays } from '../../src/weights/layout.ts';
 
 /** Makes `backend` bind one buffer for all weights of each graph from now on, as large as the largest of them. */
 export function shareWeights(backend: WebGpuBackend, device: GPUDevice): void {
@@ -23,12 +23,14 @@ export function shareWeights(backend: WebGpuBackend, device: GPUDevice): void {
       shared = device.createBuffer({ size, usage, label: 'weights/shared' });
     }
     const buffer = shared;
-    const weights = requests.map(({ entry, dtype, layout }, i): GpuWeight => ({
-      buffer,
-      dims: laidOutShape(entry.shape, layout),
-      dtype,
-      byteLength: lengths[i]!,
-    }));
+    const weights = requests.map((request, i): GpuWeight => {
+      const [first, scales] = laidOutArrays(request.entry.shape, request).map((array) => ({
+        ...array,
+        buffer,
+        byteLength: lengths[i]!,
+      }));
+      return { ...first!, ...(scales === undefined ? {} : { scales }) };
+    });
     return Promise.resolve(weights);
   };
 }

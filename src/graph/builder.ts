@@ -10,7 +10,7 @@ import { EngineError } from '../errors.ts';
 import { BYTES_PER_ELEMENT, elementCount, type Dtype, type FloatDtype } from '../tensor/dtype.ts';
 import { float32ToFloat16Array } from '../tensor/float16.ts';
 import type { TensorEntry } from '../weights/checkpoint.ts';
-import { laidOutShape, type WeightLayout } from '../weights/layout.ts';
+import { laidOutArrays, type QuantisedLayout, type WeightLayout } from '../weights/layout.ts';
 import type { Dim } from './dim.ts';
 import { contentHash } from './content-hash.ts';
 import { encodeModel, type Attribute, type Initializer, type NodeProto } from './proto.ts';
@@ -39,15 +39,19 @@ export type GraphNode = NodeProto & {
   readonly isView: boolean;
 };
 
+/** An array of a weight as a value of the graph. */
+export type WeightValue = Value & { readonly shape: readonly number[] };
+
 /** A checkpoint tensor as one graph uses it. */
 export type WeightUse = {
   /** Name inside the graph. */
   readonly name: string;
   readonly entry: TensorEntry;
+  /** Format of its floats. */
   readonly dtype: FloatDtype;
   readonly layout: WeightLayout;
-  /** Dimensions after layout. */
-  readonly dims: readonly number[];
+  /** What it enters the graph as: one value, or codes and scales where it is quantised. */
+  readonly values: readonly [WeightValue, ...WeightValue[]];
   readonly placement: WeightPlacement;
 };
 
@@ -72,12 +76,17 @@ export type GraphModule = {
   readonly nodes: readonly GraphNode[];
 };
 
+/** Bits that a weight of a large linear layer takes; 16 stands for the graph's float format, whatever that is. */
+export type WeightBits = 16 | 8 | 4;
+
 /** Options of a {@link GraphBuilder}. */
 export type GraphBuilderOptions = {
   readonly name: string;
   readonly spelling: Spelling;
   /** Format that the graph computes in. */
   readonly dtype: FloatDtype;
+  /** Bits of the weights of large linear layers; 16 (default) leaves them in the graph's format. */
+  readonly weightBits?: WeightBits;
   /** Where each weight goes; by default inputs for WebGPU, initializers for the portable spelling. */
   readonly placeWeight?: (entry: TensorEntry) => WeightPlacement;
 };
@@ -98,12 +107,14 @@ export class GraphBuilder {
   readonly name: string;
   readonly spelling: Spelling;
   readonly dtype: FloatDtype;
+  /** Bits of the weights of large linear layers. */
+  readonly weightBits: WeightBits;
   readonly #placeWeight: (entry: TensorEntry) => WeightPlacement;
   readonly #nodes: GraphNode[] = [];
   readonly #inputs: GraphPort[] = [];
   readonly #outputs: GraphPort[] = [];
   readonly #constants = new Map<string, { value: Value; initializer: Initializer }>();
-  readonly #weights = new Map<string, { value: Value; use: WeightUse }>();
+  readonly #weights = new Map<string, WeightUse>();
   /** Values that are outputs, and the names they leave under. */
   readonly #renames = new Map<string, string>();
   #counter = 0;
@@ -112,6 +123,7 @@ export class GraphBuilder {
     this.name = options.name;
     this.spelling = options.spelling;
     this.dtype = options.dtype;
+    this.weightBits = options.weightBits ?? 16;
     const usual = options.spelling === 'webgpu' ? 'input' : 'initializer';
     this.#placeWeight = options.placeWeight ?? (() => usual);
   }
@@ -197,29 +209,45 @@ export class GraphBuilder {
   /** A checkpoint tensor, in the graph's or the given float format. */
   weight(
     entry: TensorEntry,
-    { layout = 'stored', dtype = this.dtype }: { layout?: WeightLayout; dtype?: FloatDtype } = {},
+    {
+      layout = 'stored',
+      dtype = this.dtype,
+    }: { layout?: Exclude<WeightLayout, QuantisedLayout>; dtype?: FloatDtype } = {},
   ): Value {
+    return this.#use(entry, layout, dtype)[0];
+  }
+
+  /** A matrix of the checkpoint as codes and scales, which are in the graph's float format. */
+  quantisedWeight(entry: TensorEntry, layout: QuantisedLayout): { codes: Value; scales: Value } {
+    const [codes, scales] = this.#use(entry, layout, this.dtype);
+    return { codes, scales: scales as Value };
+  }
+
+  #use(entry: TensorEntry, layout: WeightLayout, dtype: FloatDtype): WeightUse['values'] {
     const name = [
       entry.name,
       ...(layout === 'stored' ? [] : [layout]),
       ...(dtype === this.dtype ? [] : [dtype]),
     ].join('|');
     const known = this.#weights.get(name);
-    if (known !== undefined) return known.value;
-    const dims = laidOutShape(entry.shape, layout);
-    const value = { name, dtype, shape: dims };
+    if (known !== undefined) return known.values;
+    const [first, ...others] = laidOutArrays(entry.shape, { dtype, layout });
+    const values: WeightUse['values'] = [
+      { name, dtype: first.dtype, shape: first.dims },
+      ...others.map((array) => ({ name: `${name}|scales`, dtype: array.dtype, shape: array.dims })),
+    ];
     const placement = this.#placeWeight(entry);
-    this.#weights.set(name, { value, use: { name, entry, dtype, layout, dims, placement } });
-    return value;
+    this.#weights.set(name, { name, entry, dtype, layout, values, placement });
+    return values;
   }
 
   /** The finished graph over the weights of the checkpoint of this identity. */
   finish(checkpointId: string): GraphModule {
     if (this.#outputs.length === 0)
       throw new EngineError('invalid-argument', `the graph ${this.name} has no output`);
-    const weights = [...this.#weights.values()].map(({ use }) => use);
-    const stored = weights.filter((use) => use.placement === 'initializer');
-    const bound = weights.filter((use) => use.placement === 'input');
+    const weights = [...this.#weights.values()];
+    const valuesOf = (placement: WeightPlacement): WeightValue[] =>
+      weights.filter((use) => use.placement === placement).flatMap(({ values }) => values);
     const final = (value: string): string => this.#renames.get(value) ?? value;
     const nodes = this.#nodes.map((node) => ({
       ...node,
@@ -231,14 +259,11 @@ export class GraphBuilder {
     const model = encodeModel({
       name: this.name,
       nodes,
-      inputs: [
-        ...this.#inputs,
-        ...bound.map(({ name, dtype, dims }) => ({ name, dtype, shape: dims })),
-      ],
+      inputs: [...this.#inputs, ...valuesOf('input')],
       outputs: this.#outputs,
       initializers: [
         ...[...this.#constants.values()].map(({ initializer }) => initializer),
-        ...stored.map(external),
+        ...valuesOf('initializer').map(external),
       ],
       opsets: Object.fromEntries(Object.entries(OPSETS).filter(([domain]) => domains.has(domain))),
     });
@@ -268,7 +293,7 @@ export class GraphBuilder {
   }
 }
 
-function external({ name, dtype, dims }: WeightUse): Initializer {
-  const byteLength = elementCount(dims) * BYTES_PER_ELEMENT[dtype];
-  return { name, dtype, dims, content: { kind: 'external', path: name, byteLength } };
+function external({ name, dtype, shape }: WeightValue): Initializer {
+  const byteLength = elementCount(shape) * BYTES_PER_ELEMENT[dtype];
+  return { name, dtype, dims: shape, content: { kind: 'external', path: name, byteLength } };
 }

@@ -37,9 +37,10 @@ export function graphCost(graph: GraphModule, bindings: Bindings): GraphCost {
   const sizes = new Map<string, number>();
   for (const port of graph.inputs) sizes.set(port.name, bytesOf(port));
   let weightBytes = 0;
-  for (const { name, dtype, dims } of graph.weights) {
-    const bytes = bytesOf({ name, dtype, shape: dims });
-    sizes.set(name, bytes);
+  const weights = graph.weights.flatMap(({ values }) => values);
+  for (const value of weights) {
+    const bytes = bytesOf(value);
+    sizes.set(value.name, bytes);
     weightBytes += bytes;
   }
   const nodes = graph.nodes.map((node): NodeCost => {
@@ -77,7 +78,7 @@ function peakBytes(graph: GraphModule, sizes: ReadonlyMap<string, number>): numb
     for (const name of [...node.inputs, ...node.outputs]) lastUse.set(ownerOf(name), i);
   }
   for (const { name } of graph.outputs) lastUse.set(ownerOf(name), graph.nodes.length);
-  const isWeight = new Set(graph.weights.map(({ name }) => name));
+  const isWeight = new Set(graph.weights.flatMap(({ values }) => values.map(({ name }) => name)));
   const endings = new Map<number, string[]>();
   for (const [name, index] of lastUse) endings.set(index, [...(endings.get(index) ?? []), name]);
 

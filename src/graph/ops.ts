@@ -7,6 +7,7 @@
  */
 
 import type { FloatDtype } from '../tensor/dtype.ts';
+import { BLOCK, canQuantise } from '../weights/layout.ts';
 import type { GraphBuilder, GraphPort, Value } from './builder.ts';
 import { ceilDiv, minus, sameDim, times, type Dim } from './dim.ts';
 import type { WeightScope } from './weight-scope.ts';
@@ -73,6 +74,11 @@ export type LinearOptions = {
   /** Whether the checkpoint has the matrix as [in, out], not as PyTorch's linear layers do; default false. */
   readonly isStoredTransposed?: boolean;
 };
+
+/**
+ * Weights from which on a linear layer is quantised: below, 8 KiB would be saved at most.
+ */
+const SMALLEST_QUANTISED = 2 ** 12;
 
 /** Operators over a {@link GraphBuilder}; see the subclasses in spelling/. */
 export abstract class GraphOps {
@@ -319,11 +325,21 @@ export abstract class GraphOps {
     return this.g.node('MatMul', [a, b], a.dtype, shape, { work: { kind: 'matmul', flops } });
   }
 
-  /** x @ weight^T for a matrix of the checkpoint. */
+  /** x @ weight^T for a matrix of the checkpoint, quantised where the graph asks for it and the matrix is large. */
   protected matmulWeight(x: Value, w: WeightScope, out: number): Value {
     const width = lastOf(x);
     const entry = w.take('weight', [out, width], [out, width, 1, 1]);
-    return this.matmul(x, this.g.weight(entry, { layout: 'transposed' }));
+    const bits = this.g.weightBits;
+    if (bits === 16 || out * width < SMALLEST_QUANTISED || !canQuantise(entry.shape)) {
+      return this.matmul(x, this.g.weight(entry, { layout: 'transposed' }));
+    }
+    const { codes, scales } = this.g.quantisedWeight(entry, `quantised${bits}`);
+    const shape = [...x.shape.slice(0, -1), out];
+    return this.g.node('MatMulNBits', [x, codes, scales], x.dtype, shape, {
+      domain: 'com.microsoft',
+      attributes: { bits, block_size: BLOCK, K: width, N: out },
+      work: { kind: 'matmul', flops: times(2, ...x.shape, out) },
+    });
   }
 
   /** Runs an attention on pieces of the queries and joins the results. */

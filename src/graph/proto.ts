@@ -56,6 +56,7 @@ export type ModelContent = {
 /** `TensorProto.DataType` of each element format. */
 export const ONNX_DATA_TYPE = {
   float32: 1,
+  uint8: 2,
   int32: 6,
   int64: 7,
   bool: 9,

@@ -7,7 +7,7 @@ import { controlNetGraph } from '../networks/controlnet.ts';
 import { parseControlNetConfig, type ControlNetConfig } from '../networks/unet-config.ts';
 import type { RunTensor } from '../runtime/backend.ts';
 import type { Runtime, StageRunOptions } from '../runtime/runtime.ts';
-import { Stage } from '../runtime/stage.ts';
+import { Stage, type QuantisableOptions } from '../runtime/stage.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
 import type { Checkpoint } from '../weights/checkpoint.ts';
 import { isRagged, trunkInputs, type TrunkInputs } from './unet.ts';
@@ -32,7 +32,12 @@ export class ControlNet {
   readonly stage: Stage<ControlNetVariant>;
   readonly #runtime: Runtime;
 
-  constructor(runtime: Runtime, json: JsonConfig, checkpoint: Checkpoint) {
+  constructor(
+    runtime: Runtime,
+    json: JsonConfig,
+    checkpoint: Checkpoint,
+    { weightBits }: QuantisableOptions = {},
+  ) {
     const config = parseControlNetConfig(json);
     this.#runtime = runtime;
     this.config = config;
@@ -40,6 +45,8 @@ export class ControlNet {
       name: 'ControlNet',
       checkpoint,
       isSafeInHalf: true,
+      isQuantisable: true,
+      weightBits,
       build: (variant, options) => controlNetGraph(config, checkpoint, { ...options, ...variant }),
     });
   }

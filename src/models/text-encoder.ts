@@ -12,7 +12,7 @@ import {
 import type { JsonConfig } from '../networks/config.ts';
 import type { RunTensor } from '../runtime/backend.ts';
 import type { Runtime, StageRunOptions } from '../runtime/runtime.ts';
-import { Stage } from '../runtime/stage.ts';
+import { Stage, type QuantisableOptions } from '../runtime/stage.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
 import type { Checkpoint } from '../weights/checkpoint.ts';
 
@@ -29,7 +29,12 @@ export class TextEncoder {
   readonly stage: Stage<readonly ClipOutput[]>;
   readonly #runtime: Runtime;
 
-  constructor(runtime: Runtime, json: JsonConfig, checkpoint: Checkpoint) {
+  constructor(
+    runtime: Runtime,
+    json: JsonConfig,
+    checkpoint: Checkpoint,
+    { weightBits }: QuantisableOptions = {},
+  ) {
     const config = parseClipTextConfig(json);
     this.#runtime = runtime;
     this.config = config;
@@ -37,6 +42,8 @@ export class TextEncoder {
       name: 'text encoder',
       checkpoint,
       isSafeInHalf: true,
+      isQuantisable: true,
+      weightBits,
       build: (outputs, options) => clipTextGraph(config, checkpoint, { ...options, outputs }),
     });
   }

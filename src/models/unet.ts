@@ -13,7 +13,7 @@ import { addedConditions, timeProjection } from '../networks/unet-inputs.ts';
 import { unetGraph } from '../networks/unet.ts';
 import { isDeviceTensor, type RunTensor } from '../runtime/backend.ts';
 import type { Runtime, StageRunOptions } from '../runtime/runtime.ts';
-import { Stage } from '../runtime/stage.ts';
+import { Stage, type QuantisableOptions } from '../runtime/stage.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
 import type { Checkpoint } from '../weights/checkpoint.ts';
 
@@ -55,7 +55,12 @@ export class UNet {
   readonly stage: Stage<UNetVariant>;
   readonly #runtime: Runtime;
 
-  constructor(runtime: Runtime, json: JsonConfig, checkpoint: Checkpoint) {
+  constructor(
+    runtime: Runtime,
+    json: JsonConfig,
+    checkpoint: Checkpoint,
+    { weightBits }: QuantisableOptions = {},
+  ) {
     const config = parseUNetConfig(json);
     this.#runtime = runtime;
     this.config = config;
@@ -64,6 +69,8 @@ export class UNet {
       name: 'UNet',
       checkpoint,
       isSafeInHalf: true,
+      isQuantisable: true,
+      weightBits,
       build: (variant, options) => unetGraph(config, checkpoint, { ...options, ...variant }),
     });
   }

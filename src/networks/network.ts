@@ -6,6 +6,7 @@ import {
   GraphBuilder,
   type GraphModule,
   type Spelling,
+  type WeightBits,
   type WeightPlacement,
 } from '../graph/builder.ts';
 import { symbol, type Dim } from '../graph/dim.ts';
@@ -20,6 +21,8 @@ export type NetworkOptions = {
   readonly spelling: Spelling;
   /** Format the graph computes in; its inputs and outputs are f32 at any format. */
   readonly dtype: FloatDtype;
+  /** Bits of the weights of large linear layers; default 16, which is `dtype` whatever it is. */
+  readonly weightBits?: WeightBits;
   /** Default: whole. */
   readonly attentionChunks?: AttentionChunks;
   /** Default: inputs for WebGPU, initializers for the portable spelling. */
@@ -59,6 +62,7 @@ export function buildGraph(
     name,
     spelling: options.spelling,
     dtype: options.dtype,
+    ...(options.weightBits === undefined ? {} : { weightBits: options.weightBits }),
     ...(options.placeWeight === undefined ? {} : { placeWeight: options.placeWeight }),
   });
   const weights = WeightScope.of(checkpoint);

@@ -8,7 +8,7 @@
 import type * as OrtModule from 'onnxruntime-web';
 
 import { EngineError, isEngineError } from '../errors.ts';
-import type { FloatDtype } from '../tensor/dtype.ts';
+import type { Dtype } from '../tensor/dtype.ts';
 import { SerialQueue } from '../util/serial-queue.ts';
 import { importBuild, type LoadedBuild, type OrtBuild, type WasmPaths } from './ort-builds.ts';
 
@@ -106,7 +106,7 @@ export class Ort {
   }
 
   /** A tensor over a buffer of the caller's, which keeps it. */
-  gpuTensor(buffer: GPUBuffer, dtype: FloatDtype, dims: readonly number[]): OrtTensor {
+  gpuTensor(buffer: GPUBuffer, dtype: Dtype, dims: readonly number[]): OrtTensor {
     return this.#module.Tensor.fromGpuBuffer(buffer, { dataType: dtype, dims: [...dims] });
   }
 

@@ -31,6 +31,8 @@ export type DeviceBudget = {
   readonly maxBindingBytes: number;
   /** Largest sum of weights and activations in bytes; undefined where it is not known. */
   readonly maxMemoryBytes?: number;
+  /** Largest sum of weights alone, where the device tells one. */
+  readonly maxWeightBytes?: number;
   /** Measured throughput; undefined where nothing resets slow work (wasm, and renderers of tests). */
   readonly throughput: Throughput | undefined;
 };

@@ -6,7 +6,7 @@
  */
 
 import { EngineError, isEngineError } from '../errors.ts';
-import type { WeightPlacement } from '../graph/builder.ts';
+import type { WeightBits, WeightPlacement } from '../graph/builder.ts';
 import { isFiniteTensor } from '../tensor/host-tensor.ts';
 import type { FloatDtype } from '../tensor/dtype.ts';
 import type { TensorEntry } from '../weights/checkpoint.ts';
@@ -20,13 +20,15 @@ import {
 } from './backend.ts';
 import type { DeviceBudget, Violation } from './plan.ts';
 import { Residency } from './residency.ts';
-import type { FittedGraph, Stage } from './stage.ts';
+import type { FittedGraph, Stage, WeightChoice } from './stage.ts';
 
 /** A backend with what planning needs to know of its device, and how to get it back when it is lost. */
 export type RuntimeHost = {
   readonly backend: Backend;
   /** What the device allows graphs of a format. */
   readonly budget: (dtype: FloatDtype) => DeviceBudget;
+  /** Whether graphs may have quantised weights: the device computes right with them. */
+  readonly canQuantise: boolean;
   /** Whether a tensor in GPU memory is free of NaN and infinity. */
   readonly isFiniteOnDevice: (tensor: RunTensor) => Promise<boolean>;
   /** A fresh host on a new device; undefined where a backend cannot be lost. */
@@ -47,6 +49,8 @@ export type RuntimeSettings = {
    * bound, and they leave when the device has no memory left.
    */
   readonly weightBudget?: number | undefined;
+  /** Bits of the weights of stages that do not choose themselves; default 16. */
+  readonly weightBits?: WeightChoice | undefined;
 };
 
 /** See the file's header. */
@@ -77,12 +81,31 @@ export class Runtime {
     const { backend, budget } = this.#host;
     const { placeWeight, trustHalf } = this.#settings;
     const dtype = trustHalf === true ? backend.precision : stage.dtypeFor(backend.precision);
-    return stage.fit(variant, inputs, {
-      spelling: backend.spelling,
-      dtype,
-      budget: budget(dtype),
-      ...(placeWeight === undefined ? {} : { placeWeight }),
-    });
+    const fitAt = (weightBits: WeightBits): FittedGraph =>
+      stage.fit(variant, inputs, {
+        spelling: backend.spelling,
+        dtype,
+        budget: budget(dtype),
+        weightBits,
+        ...(placeWeight === undefined ? {} : { placeWeight }),
+      });
+    const { maxWeightBytes } = budget(dtype);
+    return fitAt(this.#weightBits(stage, fitAt, maxWeightBytes));
+  }
+
+  #weightBits(
+    stage: Pick<Stage<unknown>, 'isQuantisable' | 'weightBits'>,
+    fitAt: (bits: WeightBits) => FittedGraph,
+    deviceLimit = Infinity,
+  ): WeightBits {
+    if (!this.#host.canQuantise || !stage.isQuantisable) return 16;
+    const { weightBits = 16, weightBudget = Infinity } = this.#settings;
+    const chosen = stage.weightBits ?? weightBits;
+    if (chosen !== 'auto') return chosen;
+    const room = Math.min(weightBudget, deviceLimit);
+    const hasRoom = (bits: WeightBits): boolean => fitAt(bits).plan.cost.weightBytes <= room;
+    if (room === Infinity || hasRoom(16)) return 16;
+    return hasRoom(8) ? 8 : 4;
   }
 
   /**

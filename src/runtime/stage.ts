@@ -3,7 +3,7 @@
  * its attention, built on demand and kept.
  */
 
-import type { GraphModule, Spelling } from '../graph/builder.ts';
+import type { GraphModule, Spelling, WeightBits } from '../graph/builder.ts';
 import type { Bindings } from '../graph/dim.ts';
 import type { AttentionChunks } from '../graph/ops.ts';
 import type { NetworkOptions } from '../networks/network.ts';
@@ -12,13 +12,27 @@ import type { Checkpoint } from '../weights/checkpoint.ts';
 import { bindSizes, type SizedTensor } from './backend.ts';
 import { chunksFor, planRun, type DeviceBudget, type RunPlan } from './plan.ts';
 
+/**
+ * Bits of the weights of large linear layers. `auto`: 16, unless the network's weights have no room and with 8, else with
+ * 4 they have.
+ */
+export type WeightChoice = WeightBits | 'auto';
+
+/** What a network whose weights may have fewer bits can be told. */
+export type QuantisableOptions = {
+  /** Bits of the weights of its large linear layers; default what the runtime is set to. */
+  readonly weightBits?: WeightChoice | undefined;
+};
+
 /** What makes a stage. */
-export type StageDefinition<Variant> = {
+export type StageDefinition<Variant> = QuantisableOptions & {
   /** For messages and progress, such as `unet`. */
   readonly name: string;
   readonly checkpoint: Checkpoint;
   /** Whether its numbers are known to stay within f16's range; otherwise it always runs in f32. */
   readonly isSafeInHalf: boolean;
+  /** Whether its linear layers may have weights of fewer bits; default false. */
+  readonly isQuantisable?: boolean;
   /** Writes the graph of a variant. */
   readonly build: (variant: Variant, options: NetworkOptions) => GraphModule;
 };
@@ -28,6 +42,8 @@ export type Fitting = {
   readonly spelling: Spelling;
   readonly dtype: FloatDtype;
   readonly budget: DeviceBudget;
+  /** Default 16. */
+  readonly weightBits?: WeightBits;
   readonly placeWeight?: NetworkOptions['placeWeight'];
 };
 
@@ -48,6 +64,8 @@ export class Stage<Variant> {
   readonly name: string;
   readonly checkpoint: Checkpoint;
   readonly isSafeInHalf: boolean;
+  readonly isQuantisable: boolean;
+  readonly weightBits: WeightChoice | undefined;
   readonly #build: StageDefinition<Variant>['build'];
   readonly #graphs = new Map<string, Built>();
   readonly #fits = new Map<string, FittedGraph>();
@@ -57,6 +75,8 @@ export class Stage<Variant> {
     this.name = definition.name;
     this.checkpoint = definition.checkpoint;
     this.isSafeInHalf = definition.isSafeInHalf;
+    this.isQuantisable = definition.isQuantisable ?? false;
+    this.weightBits = definition.weightBits;
     this.#build = definition.build;
   }
 
@@ -81,11 +101,12 @@ export class Stage<Variant> {
       tensor.dims,
       'buffer' in tensor,
     ]);
-    const { dtype, budget, spelling, placeWeight } = fitting;
+    const { dtype, budget, spelling, weightBits, placeWeight } = fitting;
     const fitKey = JSON.stringify([
       variant,
       spelling,
       dtype,
+      weightBits,
       placeWeight?.toString(),
       budget,
       sizes,
@@ -106,14 +127,16 @@ export class Stage<Variant> {
   }
 
   #built(variant: Variant, fitting: Fitting, cuts: ReadonlyMap<string, number>): Built {
-    const { spelling, dtype, placeWeight } = fitting;
-    const key = JSON.stringify([variant, spelling, dtype, placeWeight?.toString(), [...cuts]]);
+    const { spelling, dtype, weightBits = 16, placeWeight } = fitting;
+    const form = [spelling, dtype, weightBits, placeWeight?.toString()];
+    const key = JSON.stringify([variant, form, [...cuts]]);
     let built = this.#graphs.get(key);
     if (built === undefined) {
       const attentions = new Map<string, Attention>();
       const graph = this.#build(variant, {
         spelling,
         dtype,
+        weightBits,
         ...(placeWeight === undefined ? {} : { placeWeight }),
         attentionChunks: (attention) => {
           const { queries, keys, heads, headWidth } = attention;

@@ -7,7 +7,7 @@
  */
 
 import { EngineError } from '../errors.ts';
-import type { GraphModule } from '../graph/builder.ts';
+import type { GraphModule, WeightValue } from '../graph/builder.ts';
 import { BYTES_PER_ELEMENT, elementCount, type FloatDtype } from '../tensor/dtype.ts';
 import { laidOut } from '../weights/lay-out.ts';
 import {
@@ -22,8 +22,8 @@ import {
 import type { HostTensor } from '../tensor/host-tensor.ts';
 import type { Ort, OrtSession, OrtTensor } from './ort.ts';
 
-/** Weights a wasm heap can hold beside the runtime and activations. */
-const WASM_WEIGHT_LIMIT = 3.2 * 2 ** 30;
+/** Bytes of weights a wasm heap can hold beside the runtime and activations. */
+export const WASM_WEIGHT_LIMIT = 3.2 * 2 ** 30;
 
 /** Options of a {@link WasmBackend}. */
 export type WasmBackendOptions = {
@@ -74,10 +74,11 @@ export class WasmBackend implements Backend {
 
     const external: { path: string; data: Uint8Array }[] = [];
     let done = 0;
-    for (const { name, entry, dtype, layout } of graph.weights) {
-      const data = await laidOut(entry, { dtype, layout, signal });
-      external.push({ path: name, data });
-      done += data.byteLength;
+    for (const { entry, dtype, layout, values } of graph.weights) {
+      for (const [i, data] of (await laidOut(entry, { dtype, layout, signal })).entries()) {
+        external.push({ path: (values[i] as WeightValue).name, data });
+        done += data.byteLength;
+      }
       onProgress?.(done, bytes);
     }
     const session = await this.#ort.createSession(graph.model, { external }, signal);
@@ -146,8 +147,9 @@ export class WasmBackend implements Backend {
 
 /** Bytes of a graph's weights in the formats it uses them in. */
 function weightBytes(graph: GraphModule): number {
-  return graph.weights.reduce(
-    (sum, { dims, dtype }) => sum + elementCount(dims) * BYTES_PER_ELEMENT[dtype],
+  const values = graph.weights.flatMap((use) => use.values);
+  return values.reduce(
+    (sum, { shape, dtype }) => sum + elementCount(shape) * BYTES_PER_ELEMENT[dtype],
     0,
   );
 }

@@ -6,7 +6,7 @@ import type { FloatDtype } from '../tensor/dtype.ts';
 import { loadOrt, type OrtOptions } from './ort.ts';
 import type { DeviceBudget } from './plan.ts';
 import type { RuntimeHost } from './runtime.ts';
-import { WasmBackend } from './wasm-backend.ts';
+import { WASM_WEIGHT_LIMIT, WasmBackend } from './wasm-backend.ts';
 
 /** Options of {@link startWasmHost}. */
 export type WasmHostOptions = OrtOptions & {
@@ -19,6 +19,7 @@ const WASM_BUDGET: DeviceBudget = {
   maxBufferBytes: 2 ** 30,
   maxBindingBytes: 2 ** 30,
   maxMemoryBytes: 3.6 * 2 ** 30,
+  maxWeightBytes: WASM_WEIGHT_LIMIT,
   throughput: undefined,
 };
 
@@ -35,6 +36,7 @@ export async function startWasmHost(
     threads: ort.threads,
     backend,
     budget: () => WASM_BUDGET,
+    canQuantise: true,
     isFiniteOnDevice: () => Promise.resolve(true),
     recover: undefined,
   };

@@ -6,7 +6,7 @@
  */
 
 import { EngineError, isEngineError } from '../errors.ts';
-import type { GraphModule, Spelling } from '../graph/builder.ts';
+import type { GraphModule, Spelling, WeightValue } from '../graph/builder.ts';
 import type { FloatDtype } from '../tensor/dtype.ts';
 import { toChannelsFirst, toChannelsLast, type HostTensor } from '../tensor/host-tensor.ts';
 import { laidOut } from '../weights/lay-out.ts';
@@ -22,7 +22,7 @@ import {
 } from './backend.ts';
 import type { GpuDevice } from './gpu/device.ts';
 import { trackGpuMemory, type GpuLedger } from './gpu/ledger.ts';
-import type { GpuWeight } from './gpu/weight-slot.ts';
+import { arraysOf, type GpuWeight } from './gpu/weight-slot.ts';
 import { GpuWeightStore, type GpuWeightStoreOptions } from './gpu/weight-store.ts';
 import type { Ort, OrtSession, OrtTensor } from './ort.ts';
 
@@ -123,10 +123,12 @@ export class WebGpuBackend implements Backend {
       try {
         const session = await this.#createSession(graph, options.signal);
         const fixed = Object.fromEntries(
-          bound.map(({ name, dtype, dims }, i) => [
-            name,
-            this.#ort.gpuTensor((weights[i] as GpuWeight).buffer, dtype, dims),
-          ]),
+          bound.flatMap(({ values }, i) =>
+            arraysOf(weights[i] as GpuWeight).map((array, j) => {
+              const { name, dtype, shape } = values[j] as WeightValue;
+              return [name, this.#ort.gpuTensor(array.buffer, dtype, shape)] as const;
+            }),
+          ),
         );
         const prepared: PreparedGraph = {
           graph,
@@ -160,8 +162,9 @@ export class WebGpuBackend implements Backend {
   async #createSession(graph: GraphModule, signal: AbortSignal | undefined): Promise<OrtSession> {
     const stored = graph.weights.filter(({ placement }) => placement === 'initializer');
     const external: { path: string; data: Uint8Array }[] = [];
-    for (const { name, entry, dtype, layout } of stored) {
-      external.push({ path: name, data: await laidOut(entry, { dtype, layout, signal }) });
+    for (const { entry, dtype, layout, values } of stored) {
+      const arrays = await laidOut(entry, { dtype, layout, signal });
+      external.push(...arrays.map((data, i) => ({ path: (values[i] as WeightValue).name, data })));
     }
     const { logSeverity, validates = false } = this.#options;
     return this.#ort.createSession(

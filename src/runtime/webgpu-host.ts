@@ -23,6 +23,8 @@ export type WebGpuHostOptions = OrtOptions &
     readonly build?: OrtBuild;
     readonly spelling: Spelling;
     readonly precision: FloatDtype;
+    /** Whether the self-check found quantised weights right; default true. */
+    readonly canQuantise?: boolean | undefined;
     /** As measured on this device; undefined lifts the limit on the time of a dispatch. */
     readonly throughput?: ThroughputByFormat | undefined;
   };
@@ -52,6 +54,7 @@ export async function startWebGpuHost(options: WebGpuHostOptions): Promise<WebGp
     threads: ort.threads,
     hasSubgroups: gpu.hasSubgroups,
     backend,
+    canQuantise: options.canQuantise ?? true,
     budget: (dtype) => deviceBudget(device.limits, options.throughput?.[dtype]),
     isFiniteOnDevice: async (tensor) => {
       if (!isDeviceTensor(tensor)) return true;

@@ -9,13 +9,14 @@ export type StorageDtype = 'float32' | 'float16' | 'bfloat16';
 export type FloatDtype = 'float32' | 'float16';
 
 /** Every element format a graph value may have. */
-export type Dtype = FloatDtype | 'int32' | 'int64' | 'bool';
+export type Dtype = FloatDtype | 'uint8' | 'int32' | 'int64' | 'bool';
 
 /** Bytes of one element of each format. */
 export const BYTES_PER_ELEMENT = {
   float32: 4,
   float16: 2,
   bfloat16: 2,
+  uint8: 1,
   int32: 4,
   int64: 8,
   bool: 1,

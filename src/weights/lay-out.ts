@@ -5,15 +5,23 @@
  * inside a model, and for tests. A tensor that is already right is read without another copy.
  */
 
-import { float32ToFloat16Array } from '../tensor/float16.ts';
+import { float16ToFloat32Array, float32ToFloat16Array } from '../tensor/float16.ts';
 import { BYTES_PER_ELEMENT, elementCount, type FloatDtype } from '../tensor/dtype.ts';
 import type { TensorEntry } from './checkpoint.ts';
-import { laidOutShape, type WeightLayout } from './layout.ts';
+import {
+  BLOCK,
+  isQuantised,
+  laidOutArrays,
+  quantisedBits,
+  type QuantisedBits,
+  type WeightLayout,
+} from './layout.ts';
+import { quantiseBlocks } from './quantise.ts';
 import { streamTensor, toFloat32, type TensorChunk } from './read-tensor.ts';
 
 /** Options of {@link laidOut}. */
 export type LaidOutOptions = {
-  /** Format of the result; numbers beyond float16's range become infinity. */
+  /** Format of the result, in quantised layouts of the scales; numbers beyond float16's range become infinity. */
   dtype: FloatDtype;
   layout: WeightLayout;
   signal?: AbortSignal | undefined;
@@ -64,14 +72,39 @@ function transposeRows(
   }
 }
 
-/** The bytes of a tensor in the format and layout asked for; its shape is then `laidOutShape`. */
+/** The bytes of a tensor in the format and layout asked for: of each array that `laidOutArrays` tells. */
 export async function laidOut(
   entry: TensorEntry,
   options: LaidOutOptions,
+): Promise<[Uint8Array<ArrayBuffer>, ...Uint8Array<ArrayBuffer>[]]> {
+  options.signal?.throwIfAborted();
+  laidOutArrays(entry.shape, options); // throws before anything is read
+  const { layout } = options;
+  return isQuantised(layout)
+    ? quantised(entry, quantisedBits(layout), options)
+    : [await asFloats(entry, options)];
+}
+
+async function quantised(
+  entry: TensorEntry,
+  bits: QuantisedBits,
+  { dtype, signal }: LaidOutOptions,
+): Promise<[Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>]> {
+  const count = elementCount(entry.shape);
+  const codes = new Uint8Array((count * bits) / 8);
+  const scales = new Uint16Array(count / BLOCK);
+  for await (const chunk of streamTensor(entry, { rowAligned: true, signal })) {
+    const values = toFloat32(chunk.bytes, entry.dtype);
+    quantiseBlocks(values, bits, { codes, scales }, chunk.elementOffset / BLOCK);
+  }
+  const written = dtype === 'float16' ? scales : float16ToFloat32Array(scales);
+  return [codes, new Uint8Array(written.buffer)];
+}
+
+async function asFloats(
+  entry: TensorEntry,
+  { dtype, layout, signal }: LaidOutOptions,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const { dtype, layout, signal } = options;
-  signal?.throwIfAborted();
-  laidOutShape(entry.shape, layout); // throws before anything is read
   if (layout === 'stored' && entry.dtype === dtype) {
     return entry.source.read(entry.byteOffset, entry.byteOffset + entry.byteLength, signal);
   }

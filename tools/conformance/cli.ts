@@ -8,13 +8,14 @@ import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 
+import type { WeightBits } from '../../src/graph/builder.ts';
 import { describeReport } from '../../src/runtime/report.ts';
 import { startRuntime } from '../../src/runtime/start.ts';
 import { GoldenFolder } from './folder.ts';
 import { readRequestCases, runRequestCases } from './requests/run.ts';
 import { collectCases, goldenFiles, runConformance } from './run.ts';
 
-const USAGE = `npm run conformance -- DIR [--backend wasm|webgpu] [--precision f32|f16] [--only PATTERN] [--browser wasm|jspi|asyncify]`;
+const USAGE = `npm run conformance -- DIR [--backend wasm|webgpu] [--precision f32|f16] [--only PATTERN] [--weight-bits 16|8|4] [--browser wasm|jspi|asyncify]`;
 
 const GOLDENS = resolve(import.meta.dirname, '../../test/goldens');
 
@@ -24,6 +25,7 @@ async function main(): Promise<number> {
     options: {
       backend: { type: 'string', default: 'wasm' },
       precision: { type: 'string', default: 'f32' },
+      'weight-bits': { type: 'string', default: '16' },
       only: { type: 'string' },
       browser: { type: 'string' },
     },
@@ -32,6 +34,9 @@ async function main(): Promise<number> {
   const backend = oneOf('--backend', values.backend, ['wasm', 'webgpu']);
   const precision =
     oneOf('--precision', values.precision, ['f32', 'f16']) === 'f32' ? 'float32' : 'float16';
+  const weightBits = Number(
+    oneOf('--weight-bits', values['weight-bits'], ['16', '8', '4']),
+  ) as WeightBits;
   if (directory === undefined || positionals.length > 1) throw new Error(`usage: ${USAGE}`);
   const only = values.only === undefined ? undefined : new RegExp(values.only);
 
@@ -66,6 +71,7 @@ async function main(): Promise<number> {
     backend,
     allowSoftware: true,
     setting: { spelling, precision },
+    weightBits,
   });
   console.log(`backend: ${describeReport(report)}`);
   const summary = await runConformance(runtime, cases, { setting, only, print: console.log });

@@ -5,11 +5,11 @@
 import { EngineError } from '../../errors.ts';
 import { BYTES_PER_ELEMENT, elementCount, type FloatDtype } from '../../tensor/dtype.ts';
 import type { TensorEntry } from '../../weights/checkpoint.ts';
-import { laidOutShape, type WeightLayout } from '../../weights/layout.ts';
+import { laidOutArrays, type LaidOutArray, type WeightLayout } from '../../weights/layout.ts';
 
 /** How a graph wants a tensor. */
 export type WeightForm = {
-  /** Format of the elements on the GPU. */
+  /** Format of the floats on the GPU: of the elements, or of the scales. */
   dtype: FloatDtype;
   layout: WeightLayout;
 };
@@ -26,11 +26,16 @@ export type WeightPlan = {
   request: WeightRequest;
   /** The same for all requests that may share a buffer. */
   key: string;
-  /** Dimensions once laid out. */
-  dims: readonly number[];
-  /** Bytes of the elements, and of the buffer that holds them. */
-  byteLength: number;
+  /** One array, or codes and scales. */
+  arrays: readonly [PlannedArray, ...PlannedArray[]];
+  /** Bytes of all buffers. */
   bufferBytes: number;
+};
+
+/** One buffer to be: bytes of the elements, and of the buffer that holds them. */
+export type PlannedArray = LaidOutArray & {
+  readonly byteLength: number;
+  readonly bufferBytes: number;
 };
 
 /** Buffers are multiples of this: whole words for every kernel, vectors of four floats. */
@@ -47,25 +52,32 @@ export function planWeight(request: WeightRequest, limits: GPUSupportedLimits): 
         `${entry.dtype} takes ${count * BYTES_PER_ELEMENT[entry.dtype]}.`,
     );
   }
-  const byteLength = count * BYTES_PER_ELEMENT[dtype];
-  const bufferBytes = Math.max(1, Math.ceil(byteLength / BUFFER_ALIGNMENT)) * BUFFER_ALIGNMENT;
-  checkLimits(entry, bufferBytes, limits);
+  const [first, ...others] = arraysOf(request);
+  const arrays: WeightPlan['arrays'] = [planArray(first), ...others.map(planArray)];
+  for (const { bufferBytes } of arrays) checkLimits(entry, bufferBytes, limits);
   return {
     request,
     key: JSON.stringify([checkpointId, entry.name, dtype, layout]),
-    dims: dimsOf(entry, layout),
-    byteLength,
-    bufferBytes,
+    arrays,
+    bufferBytes: arrays.reduce((sum, { bufferBytes }) => sum + bufferBytes, 0),
   };
 }
 
-function dimsOf(entry: TensorEntry, layout: WeightLayout): readonly number[] {
+function planArray(array: LaidOutArray): PlannedArray {
+  const byteLength = elementCount(array.dims) * BYTES_PER_ELEMENT[array.dtype];
+  const bufferBytes = Math.max(1, Math.ceil(byteLength / BUFFER_ALIGNMENT)) * BUFFER_ALIGNMENT;
+  return { ...array, byteLength, bufferBytes };
+}
+
+function arraysOf(request: WeightRequest): ReturnType<typeof laidOutArrays> {
+  const { entry, layout } = request;
   try {
-    return laidOutShape(entry.shape, layout);
+    return laidOutArrays(entry.shape, request);
   } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
     throw new EngineError(
       'weights-mismatch',
-      `"${entry.name}" cannot be laid out as the graph wants it: it is no matrix.`,
+      `"${entry.name}" cannot be laid out as the graph wants it: ${why}.`,
       { cause, detail: { tensor: entry.name, shape: [...entry.shape], layout } },
     );
   }

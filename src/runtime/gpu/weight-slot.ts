@@ -5,21 +5,32 @@
  * business: weight-store.ts.
  */
 
-import type { FloatDtype } from '../../tensor/dtype.ts';
-import { allocate } from './allocate.ts';
+import type { Dtype } from '../../tensor/dtype.ts';
+import { allocate, type Allocation } from './allocate.ts';
 import { BUFFER_USAGE } from './flags.ts';
-import type { WeightPlan } from './weight-request.ts';
+import type { PlannedArray, WeightPlan } from './weight-request.ts';
 
-/** A tensor on the GPU. Valid until it is released. */
-export type GpuWeight = {
+/** An array on the GPU. */
+export type GpuArray = {
   /** Holds the elements from byte 0. Usage: storage, and copies both ways. */
   readonly buffer: GPUBuffer;
   /** Dimensions as laid out. */
   readonly dims: readonly number[];
-  readonly dtype: FloatDtype;
+  readonly dtype: Dtype;
   /** Bytes of the elements; the buffer may be a few bytes longer. */
   readonly byteLength: number;
 };
+
+/** A tensor on the GPU. Valid until it is released. */
+export type GpuWeight = GpuArray & {
+  /** Of a quantised weight, whose own array are the codes. */
+  readonly scales?: GpuArray;
+};
+
+/** The arrays of a weight in the order of the graph's values. */
+export function arraysOf(weight: GpuWeight): readonly GpuArray[] {
+  return weight.scales === undefined ? [weight] : [weight, weight.scales];
+}
 
 /** A weight that is loaded, or on its way. */
 export type WeightSlot = {
@@ -27,7 +38,7 @@ export type WeightSlot = {
   readonly weight: GpuWeight;
   /** Aborted, with the reason, when the weight is dropped. */
   readonly controller: AbortController;
-  /** Resolves when the buffer has its memory. */
+  /** Resolves when the buffers have their memory. */
   readonly allocated: Promise<void>;
   /** Resolves when everything is submitted. */
   readonly loaded: Promise<void>;
@@ -45,13 +56,11 @@ export type WeightSlot = {
 
 /** Takes memory for a weight. Nothing is loaded yet, and nobody holds it. */
 export function createWeightSlot(device: GPUDevice, plan: WeightPlan): WeightSlot {
-  const { request, dims, byteLength, bufferBytes } = plan;
-  const { STORAGE, COPY_SRC, COPY_DST } = BUFFER_USAGE;
-  const { buffer, ready } = allocate(device, {
-    label: `weights/${request.entry.name}`,
-    size: bufferBytes,
-    usage: STORAGE | COPY_SRC | COPY_DST,
-  });
+  const label = `weights/${plan.request.entry.name}`;
+  const [first, second] = plan.arrays;
+  const main = allocateArray(device, first, label);
+  const scales = second && allocateArray(device, second, `${label}/scales`);
+  const allocated = Promise.all([main.ready, scales?.ready]).then(() => undefined);
   let settle: WeightSlot['settle'] = () => {};
   const loaded = new Promise<void>((resolve, reject) => {
     settle = (failure) => {
@@ -59,12 +68,14 @@ export function createWeightSlot(device: GPUDevice, plan: WeightPlan): WeightSlo
       else reject(failure.error);
     };
   });
-  loaded.catch(() => {}); // it may fail before, or after, anybody waits
+  // Both may fail before, or after, anybody waits.
+  loaded.catch(() => {});
+  allocated.catch(() => {});
   return {
     plan,
-    weight: { buffer, dims, dtype: request.dtype, byteLength },
+    weight: { ...main.array, ...(scales === undefined ? {} : { scales: scales.array }) },
     controller: new AbortController(),
-    allocated: ready,
+    allocated,
     loaded,
     settle,
     references: 0,
@@ -73,6 +84,17 @@ export function createWeightSlot(device: GPUDevice, plan: WeightPlan): WeightSlo
     bytesDone: 0,
     listeners: new Set(),
   };
+}
+
+function allocateArray(
+  device: GPUDevice,
+  { dims, dtype, byteLength, bufferBytes }: PlannedArray,
+  label: string,
+): { readonly array: GpuArray; readonly ready: Allocation['ready'] } {
+  const { STORAGE, COPY_SRC, COPY_DST } = BUFFER_USAGE;
+  const usage = STORAGE | COPY_SRC | COPY_DST;
+  const { buffer, ready } = allocate(device, { label, size: bufferBytes, usage });
+  return { array: { buffer, dims, dtype, byteLength }, ready };
 }
 
 /** Tells `onProgress` the sum over `slots`, now and on every change, until the result is called. */

@@ -16,6 +16,7 @@ import {
   type WeightRequest,
 } from './weight-request.ts';
 import {
+  arraysOf,
   createWeightSlot,
   reportProgress,
   type GpuWeight,
@@ -217,8 +218,9 @@ export class GpuWeightStore {
     };
     try {
       await abortable(slot.allocated, signal);
-      const destination = slot.weight.buffer;
-      await this.#uploader.upload({ entry, dtype, layout, destination }, { signal, onBytes });
+      const { buffer: destination, scales } = slot.weight;
+      const upload = { entry, dtype, layout, destination, scales: scales?.buffer };
+      await this.#uploader.upload(upload, { signal, onBytes });
       slot.isLoaded = true;
       slot.settle();
     } catch (error) {
@@ -256,7 +258,7 @@ export class GpuWeightStore {
     slot.controller.abort(reason);
     slot.settle({ error: reason });
     this.#slots.delete(slot.plan.key);
-    slot.weight.buffer.destroy();
+    for (const { buffer } of arraysOf(slot.weight)) buffer.destroy();
     if (!slot.isResident) return;
     slot.isResident = false;
     this.#residentBytes -= slot.plan.bufferBytes;

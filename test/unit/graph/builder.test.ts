@@ -120,7 +120,13 @@ describe('weights', () => {
     expect(graph.initializer).toEqual([]);
     expect(module.inputs.map(({ name }) => name)).toEqual(['x']);
     expect(module.weights).toMatchObject([
-      { name: 'vector', placement: 'input', layout: 'stored', dtype: 'float16', dims: [5] },
+      {
+        name: 'vector',
+        placement: 'input',
+        layout: 'stored',
+        dtype: 'float16',
+        values: [{ name: 'vector', dtype: 'float16', shape: [5] }],
+      },
     ]);
   });
 

@@ -102,12 +102,12 @@ async function shapesByRuntime(graph: GraphModule, bindings: Bindings) {
 
   const ort = await loadOrt('wasm');
   const external = await Promise.all(
-    graph.weights.map(async ({ name, entry, dtype, layout }) => ({
-      path: name,
-      data: await laidOut(entry, { dtype, layout }),
-    })),
+    graph.weights.map(async ({ entry, dtype, layout, values }) => {
+      const arrays = await laidOut(entry, { dtype, layout });
+      return arrays.map((data, i) => ({ path: values[i]!.name, data }));
+    }),
   );
-  const session = await ort.createSession(model, { external });
+  const session = await ort.createSession(model, { external: external.flat() });
   const feeds = graph.inputs.map(({ name, shape }) => {
     const dims = shape.map((dim) => evaluateDim(dim, bindings));
     const count = dims.reduce((product, dim) => product * dim, 1);

@@ -41,6 +41,7 @@ function fakeHost(respond: Respond) {
   const host: RuntimeHost = {
     backend,
     budget: () => budget,
+    canQuantise: true,
     isFiniteOnDevice: (tensor) => Promise.resolve(!broken.has(tensor)),
     recover: undefined,
   };

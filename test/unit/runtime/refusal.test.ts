@@ -37,6 +37,7 @@ async function attempt(budget: DeviceBudget): Promise<{ wasPrepared: boolean; er
   const runtime = new Runtime({
     backend,
     budget: () => budget,
+    canQuantise: true,
     isFiniteOnDevice: () => Promise.resolve(true),
     recover: undefined,
   });

@@ -74,7 +74,7 @@ describe.each(DTYPES)('a tensor stored as %s', (dtype) => {
       ['transposed', transposed],
     ];
     for (const [layout, expected] of layouts) {
-      const bytes = await laidOut(entry, { dtype: wanted, layout });
+      const [bytes] = await laidOut(entry, { dtype: wanted, layout });
       expect(bytes).toEqual(new Uint8Array(encoded(expected, wanted)));
     }
   });
@@ -161,7 +161,7 @@ describe('laidOut', () => {
 
   it('transposes a matrix of several chunks, and a 1x1 convolution as a matrix', async () => {
     const { entry, values } = tensor([3000, 3001, 1, 1], 'float16');
-    const bytes = await laidOut(entry, { dtype: 'float16', layout: 'transposed' });
+    const [bytes] = await laidOut(entry, { dtype: 'float16', layout: 'transposed' });
     const halves = new Uint16Array(bytes.buffer);
     const wrong = values.findIndex((value, i) => {
       const [row, column] = [Math.floor(i / 3001), i % 3001];
@@ -203,9 +203,9 @@ describe('laidOut', () => {
       byteOffset: 0,
       byteLength: 131072,
     };
-    const stored = await laidOut(entry, { dtype: 'float16', layout: 'stored' });
+    const [stored] = await laidOut(entry, { dtype: 'float16', layout: 'stored' });
     expect(stored).toEqual(bytesOf(all));
-    const turned = await laidOut(entry, { dtype: 'float16', layout: 'transposed' });
+    const [turned] = await laidOut(entry, { dtype: 'float16', layout: 'transposed' });
     const expected = Uint16Array.from({ length: 65536 }, (_, i) => (i % 256) * 256 + (i >> 8));
     expect(turned).toEqual(bytesOf(expected));
   });

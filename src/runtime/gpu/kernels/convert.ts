@@ -8,16 +8,17 @@
  */
 
 import type { FloatDtype, StorageDtype } from '../../../tensor/dtype.ts';
-import type { WeightLayout } from '../../../weights/layout.ts';
+import type { QuantisedLayout, WeightLayout } from '../../../weights/layout.ts';
 import { LazyBuffer } from '../allocate.ts';
 import { BUFFER_USAGE } from '../flags.ts';
+import { FLOAT_BITS, FORMATS } from './float-bits.ts';
 import { cachedPipeline, gridFor, LINEAR_INDEX } from './pipelines.ts';
 
 /** Which conversion: one compiled pipeline each. */
 export type Conversion = {
   from: StorageDtype;
   to: FloatDtype;
-  layout: WeightLayout;
+  layout: Exclude<WeightLayout, QuantisedLayout>;
 };
 
 /** One chunk of a tensor, and where it goes. */
@@ -35,10 +36,7 @@ export type ConversionChunk = {
   columns: number;
 };
 
-const FORMATS = { float32: 0, float16: 1, bfloat16: 2 } as const;
-
 const SHADER = /* wgsl */ `
-override FROM: u32;         // 0: float32, 1: float16, 2: bfloat16
 override TO_HALF: bool;
 override TRANSPOSED: bool;
 
@@ -48,55 +46,7 @@ struct Chunk { first: u32, count: u32, rows: u32, columns: u32 }
 @group(0) @binding(1) var<storage, read> source: array<u32>;
 @group(0) @binding(2) var<storage, read_write> destination: array<u32>;
 ${LINEAR_INDEX}
-fn raw_half(i: u32) -> u32 {
-  return (source[i >> 1u] >> ((i & 1u) * 16u)) & 0xffffu;
-}
-
-// binary16 to binary32, as bits
-fn widen(half: u32) -> u32 {
-  let sign = (half & 0x8000u) << 16u;
-  let exponent = (half >> 10u) & 31u;
-  let fraction = half & 0x3ffu;
-  if (exponent == 31u) { return sign | 0x7f800000u | (fraction << 13u); }
-  if (exponent > 0u) { return sign | ((exponent + 112u) << 23u) | (fraction << 13u); }
-  if (fraction == 0u) { return sign; }
-  let top = firstLeadingBit(fraction); // fraction * 2^-24 = 1.x * 2^(top - 24)
-  return sign | ((top + 103u) << 23u) | ((fraction << (23u - top)) & 0x7fffffu);
-}
-
-// binary32 to binary16, as bits: to nearest, ties to even
-fn narrow(bits: u32) -> u32 {
-  let sign = (bits >> 16u) & 0x8000u;
-  let magnitude = bits & 0x7fffffffu;
-  if (magnitude > 0x7f800000u) { return sign | 0x7e00u | ((magnitude >> 13u) & 0x3ffu); }
-  if (magnitude >= 0x47800000u) { return sign | 0x7c00u; } // 2^16 and above
-  if (magnitude >= 0x38800000u) {                          // 2^-14 and above: normal
-    let rebased = magnitude - 0x38000000u;
-    return sign | ((rebased + 0xfffu + ((rebased >> 13u) & 1u)) >> 13u); // a carry may reach infinity
-  }
-  if (magnitude < 0x33000000u) { return sign; }            // below 2^-25: zero
-  let places = 126u - (magnitude >> 23u);                  // 14 to 24: to units of 2^-24
-  let fraction = (magnitude & 0x7fffffu) | 0x800000u;
-  let round_up = (1u << (places - 1u)) - 1u + ((fraction >> places) & 1u);
-  return sign | ((fraction + round_up) >> places);
-}
-
-fn as_float(i: u32) -> u32 {
-  switch FROM {
-    case 0u: { return source[i]; }
-    case 1u: { return widen(raw_half(i)); }
-    default: { return raw_half(i) << 16u; }
-  }
-}
-
-fn as_half(i: u32) -> u32 {
-  switch FROM {
-    case 0u: { return narrow(source[i]); }
-    case 1u: { return raw_half(i); }
-    default: { return narrow(raw_half(i) << 16u); }
-  }
-}
-
+${FLOAT_BITS}
 // where the stored element goes, and which one comes to a place
 fn place_of(element: u32) -> u32 {
   if (!TRANSPOSED) { return element; }
