@@ -20,6 +20,7 @@ import { generationRequest } from '../src/api/schema/requests.ts';
 import { SCHEDULER_NAMES } from '../src/api/schema/scheduler-names.ts';
 import { STYLE_NAMES, styleNamed } from '../src/api/schema/styles.ts';
 import { VERSIONS, type ApiVersion } from '../src/api/schema/versions.ts';
+import { HINTS } from '../src/image/hints/hints.ts';
 import { isSamplerName } from '../src/samplers/registry.ts';
 import { fieldMessages } from '../src/util/field-error.ts';
 
@@ -87,6 +88,9 @@ export function compatibilityText(): Promise<string> {
       ['Name', 'Support'],
       SCHEDULER_NAMES.map((name) => [`\`${name}\``, isSamplerName(name) ? 'yes' : 'not yet']),
     ),
+    '## Hints',
+    'What `controlnet_type` may name where `auto_hint` makes the hint of the init image.',
+    table(['Kind', 'What the net is shown'], hintRows()),
     '## Styles',
     stylesText(),
     '## Versions',
@@ -182,6 +186,10 @@ function supportOf(field: string): string {
   if (support === 'ready') return 'yes';
   const effect = support === 'needed' ? 'an error' : 'a warning';
   return `not yet (${effect}): ${lack.replace(/\.$/, '')}`;
+}
+
+function hintRows(): string[][] {
+  return Object.entries(HINTS).map(([kind, { about }]) => [`\`${kind}\``, about]);
 }
 
 function stylesText(): string {

@@ -175,7 +175,7 @@ function generateRequest(
         : {}),
     },
     ...(loras.length === 0 ? {} : { loras }),
-    ...controlOf(request, { canvas, images, models }),
+    ...controlOf(request, { canvas, images, models, seed }),
     // The API counts from 1, the last layer; diffusers from 0.
     clipSkip: request.clip_skip - 1,
     ...(start === undefined ? {} : { picture: pictureTensor(canvas.beneath(start)) }),
