@@ -44,6 +44,8 @@ export type DrawProgress = Omit<GenerateProgress, 'phase'> & {
 /** Options of a task. */
 export type ArtistOptions = Pick<GenerateOptions, 'signal' | 'previews'> & {
   readonly onProgress?: ((progress: DrawProgress) => void) | undefined;
+  /** Told, in a sentence, of what the request names and has no effect. */
+  readonly onWarning?: ((warning: string) => void) | undefined;
 };
 
 /** See the file's header. */

@@ -36,7 +36,7 @@ export class EngineArtist implements Artist {
   async draw(
     entry: ModelEntry,
     { generate, adjuncts }: DrawTask,
-    { signal, onProgress, previews }: ArtistOptions,
+    { signal, onProgress, onWarning, previews }: ArtistOptions,
   ): Promise<readonly Picture[]> {
     const tell = (phase: DrawProgress['phase'], more: Partial<DrawProgress> = {}): void =>
       onProgress?.({
@@ -55,7 +55,9 @@ export class EngineArtist implements Artist {
       tell('opening', { loading: { bytesDone: received, bytesTotal: total } }),
     );
     const options = { signal, onProgress, previews, adjuncts };
-    return picturesOf(await engine.generate(entry.id, generate, options));
+    const drawn = await engine.generate(entry.id, generate, options);
+    for (const warning of drawn.warnings) onWarning?.(warning);
+    return picturesOf(drawn);
   }
 
   async open(entry: ModelEntry, { signal }: Pick<ArtistOptions, 'signal'>): Promise<void> {

@@ -5,7 +5,13 @@
 import { EngineError } from '../errors.ts';
 import { ControlNet } from '../models/controlnet.ts';
 import { DiffusionModel } from '../models/diffusion-model.ts';
-import { withLoras, type AppliedLora } from '../models/lora-parts.ts';
+import {
+  fitLoras,
+  setLoras,
+  withLoras,
+  type AppliedLora,
+  type FittedLoras,
+} from '../models/lora-parts.ts';
 import type { AdjunctEntry, ModelEntry } from '../models/manifest.ts';
 import type { ModelParts } from '../models/model-parts.ts';
 import { openControlNet, openEmbedding, openLora, openVae } from '../models/open-adjunct.ts';
@@ -37,7 +43,7 @@ export type Adjuncts = {
   readonly vae?: AdjunctEntry;
 };
 
-type OpenOptions = Pick<OpenPartsOptions, 'signal' | 'onDownload'>;
+type OpenOptions = Pick<OpenPartsOptions, 'signal' | 'onDownload' | 'store'>;
 
 /** A model as its files have it, and the last variant that was asked for. */
 type Opened = {
@@ -45,6 +51,13 @@ type Opened = {
   readonly preview: ModelEntry['preview'];
   readonly plain: DiffusionModel;
   variant: { readonly key: string; readonly model: DiffusionModel } | undefined;
+};
+
+/** A model as a request wants it. */
+type Prepared = {
+  readonly model: DiffusionModel;
+  /** What was named and has no effect, in sentences. */
+  readonly warnings: readonly string[];
 };
 
 /** See the file's header. */
@@ -69,28 +82,19 @@ export class OpenModels {
   }
 
   /**
-   * The open model `id` with these LoRAs and this autoencoder. One variant is kept beside the plain model; the one before it
-   * leaves memory.
+   * The open model `id` with these LoRAs and this autoencoder, to be used before the next call. LoRAs change the weights in
+   * place where the runtime can; elsewhere they make a variant, as autoencoders do everywhere. One variant is kept beside the
+   * plain model; the one before it leaves memory.
    *
-   * @throws EngineError `invalid-argument` when no such model is open, or a LoRA changes nothing in it.
+   * @throws EngineError `invalid-argument` when no such model is open, `weights-mismatch` when a LoRA fits nothing in it.
    */
-  async model(
-    id: string,
-    { loras = [], vae }: Adjuncts,
-    options: OpenOptions,
-  ): Promise<DiffusionModel> {
+  async model(id: string, { loras = [], vae }: Adjuncts, options: OpenOptions): Promise<Prepared> {
     const opened = this.#models.get(id);
     if (opened === undefined) {
       const known = [...this.#models.keys()].join(', ') || 'none';
       throw new EngineError('invalid-argument', `no model ${id} is open; open are: ${known}`);
     }
     const applied = loras.filter((lora) => strengthsOf(lora).some((strength) => strength !== 0));
-    if (applied.length === 0 && vae === undefined) return opened.plain;
-    const key = JSON.stringify([
-      applied.map((lora) => [lora.entry.id, ...strengthsOf(lora)]),
-      vae?.id,
-    ]);
-    if (opened.variant?.key === key) return opened.variant.model;
     const files = await Promise.all(
       applied.map(async (lora): Promise<AppliedLora> => {
         const { entry } = lora;
@@ -99,10 +103,19 @@ export class OpenModels {
         return { file, unetStrength, textEncoderStrength };
       }),
     );
-    const { parts, unmatched } = withLoras(opened.parts, files);
-    refuseStrangers(id, parts, unmatched, files);
+    const fitted = fitLoras(opened.parts, files);
+    const warnings = warningsOf(id, fitted);
+    const isInPlace = this.#runtime.canPatch;
+    if (isInPlace) setLoras(this.#runtime, opened.parts, fitted);
+    const inVariant = isInPlace
+      ? []
+      : applied.map((lora) => [lora.entry.id, ...strengthsOf(lora)] as const);
+    if (inVariant.length === 0 && vae === undefined) return { model: opened.plain, warnings };
+    const key = JSON.stringify([inVariant, vae?.id]);
+    if (opened.variant?.key === key) return { model: opened.variant.model, warnings };
     const own = opened.plain.vae.config.scalingFactor;
     const given = vae && (await this.#once(`vae ${vae.id}`, () => openVae(vae, own, options)));
+    const parts = isInPlace ? opened.parts : withLoras(opened.parts, fitted);
     const model = new DiffusionModel(
       this.#runtime,
       given === undefined ? parts : { ...parts, vae: given },
@@ -110,7 +123,7 @@ export class OpenModels {
     );
     await opened.variant?.model.release(opened.plain);
     opened.variant = { key, model };
-    return model;
+    return { model, warnings };
   }
 
   /** The tokenizer of an entry's prompts; the model is not opened for it. */
@@ -147,6 +160,7 @@ export class OpenModels {
     this.#models.delete(id);
     await opened?.variant?.model.release();
     await opened?.plain.release();
+    if (opened !== undefined) setLoras(this.#runtime, opened.parts);
   }
 
   /** Forgets everything; the runtime's memory goes with the runtime. */
@@ -170,21 +184,18 @@ function strengthsOf({ strength, textEncoderStrength = strength }: NamedLora): [
   return [strength, textEncoderStrength];
 }
 
-/** A LoRA of which nothing fits was made for another family, whatever its name says. */
-function refuseStrangers(
-  id: string,
-  { unet, texts }: ModelParts,
-  unmatched: ReadonlyMap<string, readonly string[]>,
-  loras: readonly AppliedLora[],
-): void {
-  const changed = [unet, ...texts].map(({ checkpoint }) => checkpoint.id).join();
-  const stranger = loras.find(({ file }) => !changed.includes(`${file.name}@`));
-  if (stranger === undefined) return;
-  const { name } = stranger.file;
-  const keys = (unmatched.get(name) ?? []).slice(0, 5).join(', ');
-  throw new EngineError(
-    'invalid-argument',
-    `the LoRA ${name} changes nothing in ${id}: it was made for another family of models. It has ${keys}`,
-    { detail: { lora: name, model: id } },
-  );
+/** Most keys that a warning names. */
+const MAX_NAMED = 8;
+
+/** One sentence for each LoRA of which not all is of use. */
+function warningsOf(id: string, { unmatched }: FittedLoras): string[] {
+  return [...unmatched]
+    .filter(([, keys]) => keys.length > 0)
+    .map(([name, keys]) => {
+      const more = keys.length > MAX_NAMED ? ` and ${keys.length - MAX_NAMED} more` : '';
+      const named = keys.slice(0, MAX_NAMED).join(', ');
+      const matches = keys.length === 1 ? '1 key of the LoRA' : `${keys.length} keys of the LoRA`;
+      const verb = keys.length === 1 ? 'matches' : 'match';
+      return `${matches} ${name} ${verb} nothing in ${id} and had no effect: ${named}${more}`;
+    });
 }

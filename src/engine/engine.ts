@@ -95,6 +95,12 @@ export type EngineGenerateOptions = Omit<GenerateOptions, 'controlNets'> & {
   readonly adjuncts?: Adjuncts | undefined;
 };
 
+/** What {@link Engine.generate} gives. */
+export type EngineGenerated = Generated & {
+  /** What the request named and had no effect, in sentences. */
+  readonly warnings: readonly string[];
+};
+
 /** What a page may want to know of a model. */
 export type ModelFacts = {
   /** Edge in pixels of the pictures it was trained on. */
@@ -190,15 +196,15 @@ export class Engine {
     id: string,
     request: GenerateRequest,
     { adjuncts = {}, ...options }: EngineGenerateOptions = {},
-  ): Promise<Generated> {
+  ): Promise<EngineGenerated> {
     const { signal } = options;
     return this.#drawing.run(async () => {
-      const model = await this.#models.model(id, adjuncts, { signal });
+      const { model, warnings } = await this.#models.model(id, adjuncts, { signal });
       const { embeddings: words = [], controlNets: nets = [] } = adjuncts;
       const controlNets = await this.#models.controlNets(nets, { signal });
       const embeddings = await this.#models.embeddings(words, { signal });
       const all = words.length === 0 ? request : { ...request, embeddings };
-      return generate(model, all, { ...options, controlNets });
+      return { ...(await generate(model, all, { ...options, controlNets })), warnings };
     }, signal);
   }
 

@@ -8,6 +8,7 @@ import type {
   CallOptions,
   ComponentCall,
   ComponentSource,
+  EngineGenerated,
   EngineGenerateOptions,
   EngineOptions,
   MemoryReport,
@@ -15,7 +16,7 @@ import type {
   OpenModelOptions,
 } from '../engine/engine.ts';
 import type { ModelEntry } from '../models/manifest.ts';
-import type { Generated, GenerateRequest } from '../pipelines/generate.ts';
+import type { GenerateRequest } from '../pipelines/generate.ts';
 import type { RuntimeReport } from '../runtime/report.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
 import type { PromptDescription } from '../text/prompt/prompt-description.ts';
@@ -91,7 +92,7 @@ export class EngineClient {
     id: string,
     request: GenerateRequest,
     { previews, adjuncts, onProgress, ...options }: EngineGenerateOptions = {},
-  ): Promise<Generated> {
+  ): Promise<EngineGenerated> {
     const listener = onProgress === undefined ? undefined : proxy(onProgress);
     return this.#abortable(options, (call) =>
       this.#service.generate(call, id, request, previews, adjuncts, listener),

@@ -6,6 +6,7 @@ import {
   Engine,
   type ComponentCall,
   type ComponentSource,
+  type EngineGenerated,
   type EngineOptions,
   type MemoryReport,
   type ModelFacts,
@@ -14,7 +15,7 @@ import {
 import type { Adjuncts } from '../engine/adjuncts.ts';
 import { EngineError } from '../errors.ts';
 import type { ModelEntry } from '../models/manifest.ts';
-import type { Generated, GenerateOptions, GenerateRequest } from '../pipelines/generate.ts';
+import type { GenerateOptions, GenerateRequest } from '../pipelines/generate.ts';
 import type { RuntimeReport } from '../runtime/report.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
 import type { PromptDescription } from '../text/prompt/prompt-description.ts';
@@ -67,7 +68,7 @@ export class EngineService {
     previews?: boolean,
     adjuncts?: Adjuncts,
     onProgress?: GenerateOptions['onProgress'],
-  ): Promise<Generated> {
+  ): Promise<EngineGenerated> {
     return this.#run(call, (engine, signal) =>
       engine.generate(id, request, { signal, previews, adjuncts, onProgress }),
     );

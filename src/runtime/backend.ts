@@ -9,6 +9,7 @@ import type { GraphModule, GraphPort, Spelling } from '../graph/builder.ts';
 import { evaluateDim, solveFor, type Bindings, type Dim } from '../graph/dim.ts';
 import type { FloatDtype } from '../tensor/dtype.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
+import type { WeightPatches } from '../weights/lora/tensor-patch.ts';
 
 /**
  * An f32 tensor in GPU memory, in the order the graphs of its backend use (NHWC for pictures). Whoever
@@ -64,6 +65,11 @@ export type Backend = {
   readonly uploadedBytes: number;
   /** False once the device is lost, or a run got no memory and left broken buffers behind: start a fresh one. */
   readonly isUsable: boolean;
+  /**
+   * Says what tensors of a checkpoint are to be, under the same identity and for all its graphs, until it is said otherwise:
+   * {@link prepare} sees to it, and its sessions stay. Undefined where weights cannot change under a session.
+   */
+  readonly setPatches?: ((checkpointId: string, patches: WeightPatches) => void) | undefined;
   /** Gives back what the checkpoint's graphs hold. */
   releaseCheckpoint(checkpointId: string): Promise<void>;
   /** Gives everything back. */

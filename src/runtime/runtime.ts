@@ -10,6 +10,7 @@ import type { WeightBits, WeightPlacement } from '../graph/builder.ts';
 import { isFiniteTensor } from '../tensor/host-tensor.ts';
 import type { FloatDtype } from '../tensor/dtype.ts';
 import type { TensorEntry } from '../weights/checkpoint.ts';
+import type { WeightPatches } from '../weights/lora/tensor-patch.ts';
 import {
   isDeviceTensor,
   type Backend,
@@ -59,6 +60,8 @@ export class Runtime {
   readonly #settings: RuntimeSettings;
   readonly #residency: Residency;
   #recovery: Promise<void> | undefined;
+  /** What is wanted of checkpoints' tensors, for the next device too. */
+  readonly #patches = new Map<string, WeightPatches>();
 
   constructor(host: RuntimeHost, settings: RuntimeSettings = {}) {
     this.#host = host;
@@ -139,6 +142,22 @@ export class Runtime {
     }
   }
 
+  /** Whether weights can change in place: see {@link setPatches}. */
+  get canPatch(): boolean {
+    return this.#host.backend.setPatches !== undefined && this.#settings.placeWeight === undefined;
+  }
+
+  /**
+   * Says what tensors of a checkpoint are to be in all runs from now on, whichever device they run on; those that are not
+   * named are as the checkpoint has them. What changes is written by the next run that needs it, into the buffers that are
+   * there: no session is made, nothing else is sent.
+   */
+  setPatches(checkpointId: string, patches: WeightPatches): void {
+    if (patches.size === 0) this.#patches.delete(checkpointId);
+    else this.#patches.set(checkpointId, patches);
+    this.#host.backend.setPatches?.(checkpointId, patches);
+  }
+
   /** Frees the weights of a checkpoint and what its graphs hold. */
   async releaseCheckpoint(id: string): Promise<void> {
     this.#residency.forget(id);
@@ -186,7 +205,9 @@ export class Runtime {
         // Frees what the lost device's sessions hold outside of it; failures are the loss itself.
         await lost.backend.dispose().catch(() => undefined);
         this.#residency.clear();
-        this.#host = await (lost.recover as NonNullable<RuntimeHost['recover']>)();
+        const fresh = await (lost.recover as NonNullable<RuntimeHost['recover']>)();
+        for (const [id, patches] of this.#patches) fresh.backend.setPatches?.(id, patches);
+        this.#host = fresh;
       } finally {
         this.#recovery = undefined;
       }

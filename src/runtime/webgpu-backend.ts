@@ -108,6 +108,7 @@ export class WebGpuBackend implements Backend {
     if (known !== undefined) {
       this.#cache.delete(graph.hash);
       this.#cache.set(graph.hash, known);
+      await this.#guard(() => this.store.refresh(known.weights, options));
       return known.prepared;
     }
     return this.#guard(async () => {
@@ -142,6 +143,12 @@ export class WebGpuBackend implements Backend {
         throw error;
       }
     });
+  }
+
+  /** See {@link Backend.setPatches}. Of weights that are bound as inputs, as the `webgpu` spelling has them. */
+  get setPatches(): Backend['setPatches'] {
+    if (this.spelling !== 'webgpu') return undefined;
+    return (checkpointId, patches) => this.store.setPatches(checkpointId, patches);
   }
 
   /** Releases the checkpoint's sessions and frees its weights. */

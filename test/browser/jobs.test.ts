@@ -31,6 +31,7 @@ const engine: DrawingEngine = {
         data: new Float32Array(samples * 3 * width * height),
       },
       latents: { dims: [samples, 4, 8, 8], data: new Float32Array(samples * 256) },
+      warnings: [],
     }),
   describePrompt: () => Promise.reject(new Error('nobody asks for it')),
   unload: () => Promise.resolve(),

@@ -4,8 +4,9 @@
 
 import { DiffusionModel } from '../../src/models/diffusion-model.ts';
 import { partsOfFolder } from '../../src/models/folder-parts.ts';
-import { withLoras } from '../../src/models/lora-parts.ts';
+import { fitLoras, setLoras, withLoras } from '../../src/models/lora-parts.ts';
 import type { ClipOutput } from '../../src/networks/clip-text.ts';
+import type { Runtime } from '../../src/runtime/runtime.ts';
 import type { HostTensor } from '../../src/tensor/host-tensor.ts';
 import { bufferSource } from '../../src/weights/byte-source.ts';
 import { readLora } from '../../src/weights/lora/lora-file.ts';
@@ -34,37 +35,52 @@ export async function loraCases(
       const lora = await readLora(bufferSource(await folder.read(file), file));
       const parts = await partsOfFolder(modelFolder('tiny-sd15', folder.read, 'tiny-sd15/'));
       const strengths = { unetStrength: STRENGTH, textEncoderStrength: STRENGTH };
-      const changed = withLoras(parts, [{ file: lora, ...strengths }]);
-      const unmatched = changed.unmatched.get(file) ?? [];
+      const fitted = fitLoras(parts, [{ file: lora, ...strengths }]);
+      const unmatched = fitted.unmatched.get(file) ?? [];
       if (unmatched.length > 0) throw new Error(`nothing matches ${unmatched.join(', ')}`);
-      return new DiffusionModel(runtime, changed.parts);
+      const changed = runtime.canPatch ? parts : withLoras(parts, fitted);
+      return { model: new DiffusionModel(runtime, changed), parts, fitted };
     });
+    /** Draws with the LoRA in the weights: of other cases too, where they change in place, so it leaves them afterwards. */
+    const within = async (
+      runtime: Runtime,
+      task: (model: DiffusionModel) => Promise<HostTensor>,
+    ): Promise<HostTensor> => {
+      const { model, parts, fitted } = await open(runtime);
+      if (runtime.canPatch) setLoras(runtime, parts, fitted);
+      try {
+        return await task(model);
+      } finally {
+        if (runtime.canPatch) setLoras(runtime, parts);
+      }
+    };
     const context: ConformanceCase = {
       name: `pipelines/${name}/context`,
       tolerance: partsTolerance(setting),
       run: async (runtime) => {
         const { data } = (await openGolden(folder.read, 'parts')).int32('text/ids');
         const output: ClipOutput = { kind: 'hidden', name: 'state', layer: -1, normed: true };
-        const { encoder } = (await open(runtime)).texts[0];
         const ids = data.subarray(0, TEXTS * TOKENS);
-        const { state } = await encoder.encode(ids, TOKENS, [output]);
-        const expected = goldenTensor(golden, `${name}/context`);
-        return [{ computed: state as HostTensor, expected }];
+        const computed = await within(runtime, async ({ texts: [{ encoder }] }) => {
+          const { state } = await encoder.encode(ids, TOKENS, [output]);
+          return state as HostTensor;
+        });
+        return [{ computed, expected: goldenTensor(golden, `${name}/context`) }];
       },
     };
     const unet: ConformanceCase = {
       name: `pipelines/${name}/unet_out`,
       tolerance: partsTolerance(setting),
       run: async (runtime) => {
-        const computed = await (
-          await open(runtime)
-        ).unet.predict({
-          sample: goldenTensor(golden, 'lora/sample'),
-          timesteps: [TIMESTEP],
-          context: goldenTensor(golden, `${name}/context`),
+        const computed = await within(runtime, async (model) => {
+          const inputs = {
+            sample: goldenTensor(golden, 'lora/sample'),
+            timesteps: [TIMESTEP],
+            context: goldenTensor(golden, `${name}/context`),
+          };
+          return (await model.unet.predict(inputs)) as HostTensor;
         });
-        const expected = goldenTensor(golden, `${name}/unet_out`);
-        return [{ computed: computed as HostTensor, expected }];
+        return [{ computed, expected: goldenTensor(golden, `${name}/unet_out`) }];
       },
     };
     return [context, unet];

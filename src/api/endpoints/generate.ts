@@ -21,8 +21,10 @@ async function answer(operation: Operation, call: Call, context: ApiContext): Pr
     return repeatedBody();
   }
   const generation = await prepareGeneration(operation, call, context);
-  const { drawing, work, warnings, tip } = generation;
+  const { drawing, work, tip } = generation;
   const { request } = drawing;
+  // Some things are known only once it is drawn.
+  const warnings = [...generation.warnings];
   const about = { version, drawing, warnings, ...(tip === undefined ? {} : { tip }) };
   return answerWithJob(
     {
@@ -35,6 +37,7 @@ async function answer(operation: Operation, call: Call, context: ApiContext): Pr
           const files = await runGeneration(generation, version, context, {
             signal,
             previews,
+            onWarning: (warning) => warnings.push(warning),
             onProgress: (progress) => {
               if (progress.secondsLeft !== undefined) tell(progress.secondsLeft);
               onProgress?.(progress);

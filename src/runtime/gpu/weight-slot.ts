@@ -49,6 +49,8 @@ export type WeightSlot = {
   isResident: boolean;
   /** Whether everything is submitted. */
   isLoaded: boolean;
+  /** The mark of the patch that the buffer holds, empty for the tensor as it is; undefined while it is written. */
+  holds: string | undefined;
   /** Bytes of the checkpoint that were given to the GPU, and who is told of more. */
   bytesDone: number;
   readonly listeners: Set<(bytes: number) => void>;
@@ -81,6 +83,7 @@ export function createWeightSlot(device: GPUDevice, plan: WeightPlan): WeightSlo
     references: 0,
     isResident: false,
     isLoaded: false,
+    holds: undefined,
     bytesDone: 0,
     listeners: new Set(),
   };

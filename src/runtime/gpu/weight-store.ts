@@ -3,12 +3,15 @@
  *
  * A weight is known by checkpoint, tensor, format and layout. Whoever acquires it holds a reference;
  * the last release frees it, to the byte. A load that fails or is aborted leaves nothing behind.
- * How the bytes get there is weight-upload.ts; nothing here reads or converts.
+ * A checkpoint may be given patches: its buffers stay, and are written anew where they hold something else, before they are
+ * next used. How the bytes get there is weight-upload.ts; nothing here reads or converts.
  */
 
 import { EngineError, isEngineError } from '../../errors.ts';
 import type { TensorEntry } from '../../weights/checkpoint.ts';
+import type { TensorPatch, WeightPatches } from '../../weights/lora/tensor-patch.ts';
 import { abortable } from '../../util/abortable.ts';
+import { SerialQueue } from '../../util/serial-queue.ts';
 import {
   planWeight,
   type WeightForm,
@@ -44,6 +47,9 @@ const MIB = 2 ** 20;
 /** Tensors read at once: enough to hide the latency of reading many small ones. */
 const CONCURRENT_LOADS = 4;
 
+/** Tensors written anew at once: one is read while another one is computed. What changes them is in memory meanwhile. */
+const CONCURRENT_REWRITES = 2;
+
 /** All weights of one device. */
 export class GpuWeightStore {
   readonly #device: GPUDevice;
@@ -53,10 +59,12 @@ export class GpuWeightStore {
   /** Aborted when the device is lost or the store disposed; its reason says which. */
   readonly #closing = new AbortController();
   readonly #waiting: WeightSlot[] = [];
+  /** What is wanted of checkpoints, whether they are here or not. */
+  readonly #patches = new Map<string, WeightPatches>();
+  readonly #rewriting = new SerialQueue();
   #loading = 0;
   #residentBytes = 0;
   #tensorsResident = 0;
-  #uploadedBytes = 0;
 
   constructor(device: GPUDevice, options: GpuWeightStoreOptions = {}) {
     const { chunkBytes = 16 * MIB, maxBytesInFlight = 64 * MIB } = options;
@@ -81,9 +89,9 @@ export class GpuWeightStore {
     return this.#tensorsResident;
   }
 
-  /** Bytes of checkpoints sent to the GPU since the store was made. */
+  /** Bytes sent to the GPU since the store was made: of checkpoints, and of what changes them. */
   get uploadedBytes(): number {
-    return this.#uploadedBytes;
+    return this.#uploader.sentBytes;
   }
 
   /** Most bytes that were ever read or staged and not yet in their place. */
@@ -128,6 +136,7 @@ export class GpuWeightStore {
         await abortable(drained, signal);
       }
       for (const { controller } of slots) controller.signal.throwIfAborted();
+      await this.#rewrite(slots, { signal });
       return slots.map(({ weight }) => weight);
     } catch (error) {
       for (const slot of slots) this.#letGo(slot, error);
@@ -135,6 +144,27 @@ export class GpuWeightStore {
     } finally {
       stopReporting();
     }
+  }
+
+  /**
+   * Says what a checkpoint's tensors are to be from now on; all others are as the file has them. Nothing is written yet:
+   * {@link acquireAll} and {@link refresh} see to it, so that no failure leaves some of it behind unnoticed.
+   */
+  setPatches(checkpointId: string, patches: WeightPatches): void {
+    if (patches.size === 0) this.#patches.delete(checkpointId);
+    else this.#patches.set(checkpointId, patches);
+  }
+
+  /**
+   * Makes weights that are held what {@link setPatches} says, from the checkpoint's own bytes; those that are touch nothing.
+   * Rejects as {@link acquireAll}: the weights are still held then, and the next call makes good what this one has not.
+   */
+  async refresh(weights: readonly GpuWeight[], options: AcquireOptions = {}): Promise<void> {
+    const slots = weights.map((weight) => this.#slotOf.get(weight));
+    await this.#rewrite(
+      slots.filter((slot) => slot !== undefined),
+      options,
+    );
   }
 
   /** Gives back one reference. The last one frees the buffer. A weight that is gone already is ignored. */
@@ -209,23 +239,66 @@ export class GpuWeightStore {
   }
 
   async #load(slot: WeightSlot): Promise<void> {
-    const { entry, dtype, layout } = slot.plan.request;
     const { signal } = slot.controller;
-    const onBytes = (bytes: number) => {
-      this.#uploadedBytes += bytes;
-      slot.bytesDone += bytes;
-      for (const listener of slot.listeners) listener(bytes);
-    };
     try {
       await abortable(slot.allocated, signal);
-      const { buffer: destination, scales } = slot.weight;
-      const upload = { entry, dtype, layout, destination, scales: scales?.buffer };
-      await this.#uploader.upload(upload, { signal, onBytes });
+      await this.#fill(slot, signal);
       slot.isLoaded = true;
       slot.settle();
     } catch (error) {
       if (!signal.aborted) this.#drop(slot, this.#explain(slot, error));
     }
+  }
+
+  /** Writes the slot's buffer, as it is wanted at this time. */
+  async #fill(slot: WeightSlot, signal: AbortSignal): Promise<void> {
+    const { entry, dtype, layout } = slot.plan.request;
+    const patch = this.#wanted(slot);
+    const onBytes = (bytes: number) => {
+      slot.bytesDone += bytes;
+      for (const listener of slot.listeners) listener(bytes);
+    };
+    slot.holds = undefined;
+    const { buffer: destination, scales } = slot.weight;
+    const upload = { entry, dtype, layout, destination, scales: scales?.buffer };
+    await this.#uploader.upload(upload, { signal, onBytes, patch });
+    slot.holds = patch?.mark ?? '';
+  }
+
+  #wanted({ plan: { request } }: WeightSlot): TensorPatch | undefined {
+    return this.#patches.get(request.checkpointId)?.get(request.entry.name);
+  }
+
+  /** Writes those of loaded slots anew that do not hold what is wanted, one such list at a time. */
+  async #rewrite(
+    slots: readonly WeightSlot[],
+    { signal, onProgress }: AcquireOptions,
+  ): Promise<void> {
+    const isStale = (slot: WeightSlot): boolean => slot.holds !== (this.#wanted(slot)?.mark ?? '');
+    if (!slots.some(isStale)) return;
+    await this.#rewriting.run(async () => {
+      const stale = slots.filter(isStale);
+      for (const slot of stale) slot.bytesDone = 0;
+      const stopReporting = reportProgress(stale, onProgress);
+      const stopped = new AbortController();
+      const signals = signal === undefined ? [stopped.signal] : [stopped.signal, signal];
+      const queue = [...stale];
+      const work = async (): Promise<void> => {
+        for (let slot = queue.shift(); slot !== undefined; slot = queue.shift()) {
+          await this.#fill(slot, AbortSignal.any([...signals, slot.controller.signal]));
+        }
+      };
+      try {
+        await Promise.all(Array.from({ length: CONCURRENT_REWRITES }, work));
+        const drained = abortable(this.#uploader.budget.drain(), this.#closing.signal);
+        await abortable(drained, signal);
+      } finally {
+        // What failed stops what is on its way beside it: nothing is written once the caller knows.
+        stopped.abort();
+        stopReporting();
+        if (this.#loading === 0) void this.#trimWhenIdle();
+      }
+    }, signal);
   }
 
   async #trimWhenIdle(): Promise<void> {

@@ -7,35 +7,17 @@
  */
 
 import { EngineError } from '../../errors.ts';
-import { BYTES_PER_ELEMENT, elementCount, type FloatDtype } from '../../tensor/dtype.ts';
-import type { TensorEntry } from '../../weights/checkpoint.ts';
-import { isQuantised, quantisedBits, type WeightLayout } from '../../weights/layout.ts';
+import { BYTES_PER_ELEMENT, elementCount, type StorageDtype } from '../../tensor/dtype.ts';
+import { isQuantised, quantisedBits } from '../../weights/layout.ts';
+import { patchedEntry, type TensorPatch } from '../../weights/lora/tensor-patch.ts';
 import { abortable } from '../../util/abortable.ts';
 import { inMemoryScope } from './allocate.ts';
 import { Converter } from './kernels/convert.ts';
 import { PAIR, Quantiser } from './kernels/quantise.ts';
+import { PatchedUploader } from './patched-upload.ts';
 import { StagingPool } from './staging-pool.ts';
+import { readExactly, writeWords, type Finish, type WeightUpload } from './tensor-bytes.ts';
 import { UploadBudget, type Reservation } from './upload-budget.ts';
-
-/** One tensor's way to the GPU. */
-export type WeightUpload = {
-  entry: TensorEntry;
-  dtype: FloatDtype;
-  layout: WeightLayout;
-  /** Receives the tensor (of a quantised one the codes) from byte 0; its size is a multiple of 4. */
-  destination: GPUBuffer;
-  /** Receives the scales of a quantised tensor. */
-  scales?: GPUBuffer | undefined;
-};
-
-/** A chunk that lies in a staging buffer. */
-type StagedChunk = {
-  source: GPUBuffer;
-  /** Position of its first element in the tensor. */
-  first: number;
-  /** Elements in it. */
-  count: number;
-};
 
 /** Room for the smallest staging buffer and as much again. */
 const MIN_BYTES_IN_FLIGHT = 512;
@@ -43,8 +25,10 @@ const MIN_BYTES_IN_FLIGHT = 512;
 /** What {@link WeightUploader.upload} tells while it runs. */
 export type WeightUploadOptions = {
   signal: AbortSignal;
-  /** Called with the bytes of each chunk once they are given to the queue. */
+  /** Called with the checkpoint's bytes of each chunk once they are given to the queue. */
   onBytes: (bytes: number) => void;
+  /** What becomes of the tensor on its way; default nothing. */
+  patch?: TensorPatch | undefined;
 };
 
 /** Sizes of a {@link WeightUploader}. */
@@ -59,7 +43,7 @@ export type WeightUploaderOptions = {
 type Run = WeightUpload & {
   signal: AbortSignal;
   /** Puts a staged chunk into its place; undefined where the bytes of the file are the bytes of the weight. */
-  finish: ((chunk: StagedChunk) => void) | undefined;
+  finish: Finish | undefined;
   /** One for every chunk: whether the queue found memory for it. */
   scopes: Promise<void>[];
 };
@@ -73,6 +57,8 @@ export class WeightUploader {
   readonly #staging: StagingPool;
   #converter: Converter | undefined;
   #quantiser: Quantiser | undefined;
+  #patched: PatchedUploader | undefined;
+  #sentBytes = 0;
 
   constructor(device: GPUDevice, { chunkBytes, maxBytesInFlight }: WeightUploaderOptions) {
     if (!(chunkBytes >= 4 && maxBytesInFlight >= MIN_BYTES_IN_FLIGHT)) {
@@ -91,13 +77,43 @@ export class WeightUploader {
     this.budget = new UploadBudget(device.queue, maxBytesInFlight);
   }
 
+  /** Bytes given to the queue so far: of checkpoints, and of what changes them. */
+  get sentBytes(): number {
+    return this.#sentBytes;
+  }
+
   /**
    * Reads the tensor and submits all that puts it into its place. Rejects with the signal's reason,
    * with `out-of-memory`, or with what the source says; the destination is then half filled.
    */
-  async upload(upload: WeightUpload, { signal, onBytes }: WeightUploadOptions): Promise<void> {
-    const { entry } = upload;
-    const finish = await abortable(this.#finisher(upload), signal);
+  async upload(
+    upload: WeightUpload,
+    { signal, onBytes, patch }: WeightUploadOptions,
+  ): Promise<void> {
+    const tell = (bytes: number): void => {
+      this.#sentBytes += bytes;
+      onBytes(bytes);
+    };
+    if (patch === undefined) return this.#uploadAsIs(upload, { signal, onBytes: tell });
+    const isDone = await this.#patchedUploader().upload(upload, patch, {
+      signal,
+      onBytes: (ofCheckpoint, ofChanges) => {
+        this.#sentBytes += ofChanges;
+        tell(ofCheckpoint);
+      },
+    });
+    if (isDone) return;
+    // What no kernel computes is computed here, and takes the tensor's place.
+    const entry = patchedEntry(upload.entry, patch);
+    await this.#uploadAsIs({ ...upload, entry }, { signal, onBytes: tell });
+  }
+
+  async #uploadAsIs(upload: WeightUpload, { signal, onBytes }: WeightUploadOptions): Promise<void> {
+    const { entry, dtype, layout } = upload;
+    const isPlain = entry.dtype === dtype && layout === 'stored';
+    const finish = isPlain
+      ? undefined
+      : await abortable(this.#finisher(upload, entry.dtype), signal);
     const run: Run = { ...upload, signal, finish, scopes: [] };
     const chunkBytes = this.#chunkBytesFor(upload);
     for (let start = 0; start < entry.byteLength; start += chunkBytes) {
@@ -122,24 +138,40 @@ export class WeightUploader {
     this.#staging.close();
     this.#converter?.dispose();
     this.#quantiser?.dispose();
+    this.#patched?.dispose();
     this.#converter = undefined;
     this.#quantiser = undefined;
+    this.#patched = undefined;
   }
 
-  /** What the kernels do with each chunk of this upload; undefined when there is nothing to do. */
-  async #finisher(upload: WeightUpload): Promise<Run['finish']> {
+  #converting(): Converter {
+    return (this.#converter ??= new Converter(this.#device));
+  }
+
+  #patchedUploader(): PatchedUploader {
+    return (this.#patched ??= new PatchedUploader({
+      device: this.#device,
+      budget: this.budget,
+      staging: this.#staging,
+      converter: this.#converting(),
+      finisher: (upload) => this.#finisher(upload, 'float32'),
+      chunkBytes: this.#chunkBytes,
+    }));
+  }
+
+  /** What puts each chunk of this upload, in the format `from`, into its place. */
+  async #finisher(upload: WeightUpload, from: StorageDtype): Promise<Finish> {
     const { entry, dtype, layout, destination, scales } = upload;
     if (isQuantised(layout)) {
       if (scales === undefined) throw new Error(`"${entry.name}" has no buffer for its scales`);
       const bits = quantisedBits(layout);
       const quantiser = (this.#quantiser ??= new Quantiser(this.#device));
-      const quantisation = { from: entry.dtype, bits, scales: dtype };
+      const quantisation = { from, bits, scales: dtype };
       await quantiser.prepare(quantisation);
       return (chunk) => quantiser.run(quantisation, { ...chunk, codes: destination, scales });
     }
-    if (entry.dtype === dtype && layout === 'stored') return undefined;
-    const converter = (this.#converter ??= new Converter(this.#device));
-    const conversion = { from: entry.dtype, to: dtype, layout };
+    const converter = this.#converting();
+    const conversion = { from, to: dtype, layout };
     await converter.prepare(conversion);
     const isMatrix = layout === 'transposed';
     const [rows = 1, columns = 1] = isMatrix ? entry.shape : [1, elementCount(entry.shape)];
@@ -159,7 +191,7 @@ export class WeightUploader {
       const { finish } = run;
       if (finish === undefined) {
         run.signal.throwIfAborted();
-        const write = () => this.#write(run.destination, range.start, data);
+        const write = () => writeWords(this.#device, run.destination, range.start, data);
         run.scopes.push(inMemoryScope(this.#device, write).ready);
         reservation.sent();
       } else {
@@ -175,7 +207,7 @@ export class WeightUploader {
 
   #finish(
     run: Run,
-    finish: NonNullable<Run['finish']>,
+    finish: Finish,
     { start, data, staging }: { start: number; data: Uint8Array<ArrayBuffer>; staging: GPUBuffer },
   ): void {
     if (run.signal.aborted) {
@@ -184,37 +216,10 @@ export class WeightUploader {
     }
     const elementBytes = BYTES_PER_ELEMENT[run.entry.dtype];
     const write = () => {
-      this.#write(staging, 0, data);
+      writeWords(this.#device, staging, 0, data);
       const first = start / elementBytes;
       finish({ source: staging, first, count: data.byteLength / elementBytes });
     };
     run.scopes.push(inMemoryScope(this.#device, write).ready);
   }
-
-  /** Writes at a multiple of 4; the last word is filled up with zeros. */
-  #write(buffer: GPUBuffer, offset: number, data: Uint8Array<ArrayBuffer>): void {
-    const { queue } = this.#device;
-    const whole = data.byteLength - (data.byteLength % 4);
-    queue.writeBuffer(buffer, offset, data, 0, whole);
-    if (whole === data.byteLength) return;
-    const last = new Uint8Array(4);
-    last.set(data.subarray(whole));
-    queue.writeBuffer(buffer, offset + whole, last);
-  }
-}
-
-async function readExactly(
-  entry: TensorEntry,
-  { start, end }: { start: number; end: number },
-  signal: AbortSignal,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const { source, byteOffset } = entry;
-  const data = await source.read(byteOffset + start, byteOffset + end, signal);
-  if (data.byteLength !== end - start) {
-    throw new EngineError(
-      'model-malformed',
-      `"${source.name}" gave ${data.byteLength} bytes of "${entry.name}" where ${end - start} were asked for.`,
-    );
-  }
-  return data;
 }

@@ -63,8 +63,8 @@ export function moduleTable({ unet, texts }: LoraBase): ReadonlyMap<string, Lora
   for (const [i, checkpoint] of texts.entries()) {
     const prefixes = i === 0 ? ['lora_te', 'lora_te1'] : ['lora_te2'];
     for (const module of modulesOf(checkpoint)) {
-      // How its rows and columns lie depends on the file, so nothing is added to it.
-      if (module === 'text_projection') continue;
+      // How its rows and columns lie depends on the file, and tables are read by rows: nothing is added to either.
+      if (module === 'text_projection' || module.includes('embeddings.')) continue;
       const path = `text_model.${module.replace(/^text_model\./, '')}`;
       // transformers 5 leaves `text_model` out.
       const short = path.replace(/^text_model\./, '');

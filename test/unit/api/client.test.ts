@@ -22,7 +22,8 @@ const manifest = parseManifest({
   })),
 });
 
-function stub() {
+/** @param warnings What the engine says of what it draws. */
+function stub(warnings: readonly string[] = []) {
   const calls: string[] = [];
   const requests: GenerateRequest[] = [];
   const engine: DrawingEngine = {
@@ -47,6 +48,7 @@ function stub() {
       return Promise.resolve({
         images: { dims: [samples, 3, height, width], data: image },
         latents: { dims: [samples, 4, 8, 8], data: new Float32Array(samples * 256) },
+        warnings,
       });
     },
     describePrompt: () => Promise.reject(new Error('nobody asks for it')),
@@ -92,6 +94,16 @@ describe('the client', () => {
     });
     expect(calls).toEqual(['start', 'open small', 'draw small', 'open large', 'draw large']);
     expect(starts()).toBe(1);
+  });
+
+  it('replies with what the request named in vain, once it is drawn', async () => {
+    const { client } = stub(['1 key of the LoRA x matches nothing']);
+    const safe = { ...body, safety_checker: 'no' };
+    expect(await client.textToImage(safe)).toMatchObject({
+      status: 'success',
+      warnings: ['1 key of the LoRA x matches nothing'],
+    });
+    expect(await stub().client.textToImage(safe)).not.toHaveProperty('warnings');
   });
 
   it('tells every phase from starting on', async () => {

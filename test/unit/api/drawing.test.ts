@@ -33,7 +33,10 @@ const client = new Client(
     Promise.resolve({
       report: { backend: 'wasm' } as RuntimeReport,
       openModel: () => Promise.resolve({ nativeSize: 64 }),
-      generate: (_, request, options) => generate(model, request, options),
+      generate: async (_, request, options) => ({
+        ...(await generate(model, request, options)),
+        warnings: [],
+      }),
       describePrompt: () => Promise.reject(new Error('nobody asks for it')),
       memory: () => ({ residentBytes: 0, uploadedBytes: 0 }),
       unload: () => Promise.resolve(),
