@@ -14,6 +14,8 @@ export type JobActions = {
   readonly cancel: () => void;
   readonly useSeed: (picture: Picture) => void;
   readonly useImage: (picture: Picture) => void;
+  /** Absent: there is no ControlNet. */
+  readonly useControl?: ((picture: Picture) => void) | undefined;
 };
 
 const SEEDS = 2 ** 32;
@@ -61,18 +63,20 @@ export class Job {
     }
   }
 
-  /** Puts the pictures in the previews' places. */
-  finish({ output, meta, generationTime, tip, warnings = [] }: SuccessBody): void {
+  /** Puts the pictures in the previews' places, and gives them. */
+  finish({ output, meta, generationTime, tip, warnings = [] }: SuccessBody): Picture[] {
     this.element.classList.remove('is-drawing');
     within(this.element, '.job-facts', HTMLElement).textContent = facts(meta, generationTime);
     const remarks = [...warnings, ...(tip === undefined ? [] : [tip])];
     const list = within(this.element, '.remarks', HTMLElement);
     list.append(...remarks.map((remark) => textElement('li', remark)));
-    for (const [i, url] of output.entries()) {
+    return output.map((url, i) => {
       const seed = (Number(meta['seed']) + i) % SEEDS;
+      const picture = { url, seed, name: fileName(this.#prompt, seed) };
       const place = this.#places[i];
-      if (place !== undefined) this.#fill(place, { url, seed, name: fileName(this.#prompt, seed) });
-    }
+      if (place !== undefined) this.#fill(place, picture);
+      return picture;
+    });
   }
 
   #fill(place: HTMLElement, picture: Picture): void {
@@ -81,7 +85,10 @@ export class Job {
     image.alt = `${this.#prompt}, seed ${picture.seed}`;
     frameOf(place).replaceChildren(image);
     within(place, '.picture-seed', HTMLElement).textContent = `Seed ${picture.seed}`;
-    const { useSeed, useImage } = this.#actions;
+    const { useSeed, useImage, useControl } = this.#actions;
+    const control = within(place, '.use-control', HTMLElement);
+    control.hidden = useControl === undefined;
+    control.addEventListener('click', () => useControl?.(picture));
     within(place, '.use-seed', HTMLElement).addEventListener('click', () => useSeed(picture));
     within(place, '.use-image', HTMLElement).addEventListener('click', () => useImage(picture));
     const save = within(place, '.save', HTMLAnchorElement);

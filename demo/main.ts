@@ -5,12 +5,8 @@
  * renderer that imitates a GPU.
  */
 
-import {
-  createClient,
-  type ClientOptions,
-  type Reply,
-  type RequestCallOptions,
-} from '../src/index.ts';
+import { createClient, type ClientOptions, type RequestCallOptions } from '../src/index.ts';
+import { Control } from './control.ts';
 import { byId } from './dom.ts';
 import { EnginePanel } from './engine-panel.ts';
 import { clearErrors, showAlert, showError } from './field-errors.ts';
@@ -18,14 +14,29 @@ import { showIdeas } from './ideas.ts';
 import { Job, type Picture } from './job.ts';
 import { strengthText } from './progress-text.ts';
 import { PromptReading } from './prompt-reading.ts';
+import { requestOf } from './request.ts';
 import { Settings } from './settings.ts';
 import { StartImage } from './start-image.ts';
 
 const TITLE = document.title;
 
+/** Two faces, for the embedded model: the second one shall have the first one's outline. */
+const CONTROL_EXAMPLE = [
+  'a flat cat face on a blue background',
+  'a glossy pig face on a cyan background',
+] as const;
+
 const client = createClient(clientOptions(new URLSearchParams(location.search)));
 const settings = new Settings(client.models, client.defaultModel, client.adjuncts);
-const startImage = new StartImage(() => startImageChanged());
+const startImage = new StartImage(() => {
+  changed();
+  control.update();
+});
+const control = new Control(client, async () => {
+  const { model_id, width, height, seed } = settings.body();
+  const { mask_image } = await startImage.fields();
+  return { model_id, width, height, seed, fit: startImage.fit, mask_image };
+});
 const panel = new EnginePanel();
 const readings = ['prompt', 'negative_prompt'].map(
   (field) =>
@@ -55,25 +66,29 @@ async function startEngine(): Promise<void> {
   }
 }
 
-async function draw(): Promise<void> {
-  if (running !== undefined) return;
+/** Draws what the form asks for; the first picture, or undefined where there is none. */
+async function draw(): Promise<Picture | undefined> {
+  if (running !== undefined) return undefined;
   clearErrors();
   const controller = new AbortController();
   const job = new Job(settings.prompt, settings.size, settings.samples, {
     cancel: () => controller.abort(),
     useSeed,
     useImage: (picture) => void useImage(picture),
+    useControl: control.isOffered ? (picture) => void useControl(picture) : undefined,
   });
   setRunning(controller);
   begin(job);
   try {
-    const isDone = await answer(job, controller.signal);
-    if (!isDone) job.element.remove();
-    say(isDone ? 'The picture is done.' : 'The request was refused.');
+    const picture = await answer(job, controller.signal);
+    if (picture === undefined) job.element.remove();
+    say(picture === undefined ? 'The request was refused.' : 'The picture is done.');
+    return picture;
   } catch (error) {
     job.element.remove();
     if (controller.signal.aborted) say('Cancelled.');
     else showAlert(error instanceof Error ? error.message : String(error));
+    return undefined;
   } finally {
     setRunning(undefined);
     if (document.activeElement === document.body) button.focus({ preventScroll: true });
@@ -81,8 +96,8 @@ async function draw(): Promise<void> {
   }
 }
 
-/** Whether there are pictures; if not, the reply's reason is shown. */
-async function answer(job: Job, signal: AbortSignal): Promise<boolean> {
+/** The first picture; if there is none, the reply's reason is shown. */
+async function answer(job: Job, signal: AbortSignal): Promise<Picture | undefined> {
   const options: RequestCallOptions = {
     signal,
     previews: true,
@@ -93,26 +108,16 @@ async function answer(job: Job, signal: AbortSignal): Promise<boolean> {
       document.title = `${Math.round(progress.progress * 100)} % · ${TITLE}`;
     },
   };
-  const body = settings.body();
-  const reply = await ask(body, options);
+  const { operation, body } = await requestOf({ settings, startImage, control });
+  const reply = await client[operation](body, options);
   if (reply.status !== 'success') {
     showError(reply.message);
-    return false;
+    return undefined;
   }
-  job.finish(reply);
+  const [picture] = job.finish(reply);
   settings.showSeed(Number(reply.meta['seed']), { isKept: settings.isSeedLocked });
   panel.showMemory(await client.memory());
-  return true;
-}
-
-async function ask(body: Record<string, unknown>, options: RequestCallOptions): Promise<Reply> {
-  const image = startImage.value;
-  if (image === undefined) return client.textToImage(body, options);
-  const started = { ...body, init_image: image, strength: settings.strength };
-  const mask = await startImage.mask();
-  return mask === undefined
-    ? client.imageToImage(started, options)
-    : client.inpaint({ ...started, mask_image: mask }, options);
+  return picture;
 }
 
 function begin(job: Job): void {
@@ -143,7 +148,28 @@ async function useImage({ url, name }: Picture): Promise<void> {
   byId('strength', HTMLInputElement).focus();
 }
 
+async function useControl({ url, name }: Picture): Promise<void> {
+  control.set(await (await fetch(url)).blob(), name);
+  say('The next picture follows this one.');
+  byId('controlnet_conditioning_scale', HTMLInputElement).focus();
+}
+
+/** Draws a face, takes its edges, and draws another face over them. */
+async function showControlExample(): Promise<void> {
+  const [first, second] = CONTROL_EXAMPLE;
+  startImage.clear();
+  control.clear();
+  settings.prompt = first;
+  const picture = await draw();
+  if (picture === undefined) return;
+  await useControl(picture);
+  settings.prompt = second;
+  readPrompts();
+  await draw();
+}
+
 function updateIdeas(): void {
+  byId('control-example', HTMLElement).hidden = settings.model.source.kind !== 'embedded';
   showIdeas(settings.model, (prompt, draws) => {
     settings.prompt = prompt;
     readPrompts();
@@ -155,12 +181,13 @@ function updateIdeas(): void {
 /** Steps that a prompt may be edited over: of a drawing that starts from an image, the last ones alone are run. */
 function stepsDrawn(): number {
   const { steps, strength } = settings;
-  return startImage.value === undefined ? steps : Math.max(1, Math.floor(steps * Number(strength)));
+  return !startImage.isThere ? steps : Math.max(1, Math.floor(steps * Number(strength)));
 }
 
-/** What follows from there being an image to start from, or none. */
-function startImageChanged(): void {
+/** What follows from the form's fields. */
+function changed(): void {
   const { steps, strength } = settings;
+  startImage.showOptions(settings.size);
   const meaning = byId('strength-meaning', HTMLElement);
   meaning.textContent = strengthText(Number(strength), { steps, drawn: stepsDrawn() });
   readPrompts();
@@ -182,9 +209,18 @@ function listen(): void {
   form.addEventListener('input', ({ target }) => {
     const field = target instanceof Element ? target.closest<HTMLElement>('[data-field]') : null;
     clearErrors(field?.dataset['field'] ?? '');
-    startImageChanged();
+    changed();
+  });
+  // With every key would be too often.
+  form.addEventListener('change', () => {
+    control.update();
+    changed();
   });
   byId('model_id', HTMLSelectElement).addEventListener('change', updateIdeas);
+  byId('control-example', HTMLButtonElement).addEventListener(
+    'click',
+    () => void showControlExample(),
+  );
   document.addEventListener('keydown', (event) => {
     if (event.key === 'Escape') running?.abort();
     if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;

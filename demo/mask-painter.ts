@@ -33,7 +33,7 @@ export class MaskPainter {
   /** Whether the brush touches the picture, and who holds it. */
   #held: 'pointer' | 'key' | undefined;
   #changed = (): void => undefined;
-  #frame = 0;
+  #frame: number | undefined;
 
   constructor() {
     const board = byId('mask-board', HTMLElement);
@@ -199,8 +199,10 @@ export class MaskPainter {
   #paint(to: Place): void {
     const stroke = { from: this.#cursor, to, radius: this.#diameter / 2 };
     this.#mask?.stroke({ ...stroke, erases: this.#eraser.checked });
-    this.#frame ||= requestAnimationFrame(() => {
-      this.#frame = 0;
+    // At most once a frame.
+    if (this.#frame !== undefined) return;
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = undefined;
       if (this.#mask !== undefined) showPaint(this.#canvas, this.#mask);
     });
   }

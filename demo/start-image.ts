@@ -60,20 +60,49 @@ export class StartImage {
       this.#showFacts();
       byId('paint-mask', HTMLButtonElement).focus();
     });
+    byId('inpaint_full_res', HTMLInputElement).addEventListener('change', () => this.#showFacts());
     for (const name of ['load', 'error'] as const) {
       this.#picture.addEventListener(name, () => this.#showFacts());
     }
     this.#listen();
   }
 
-  /** What goes into the request; undefined when a drawing starts from noise alone. */
-  get value(): Blob | string | undefined {
-    return this.#value;
+  /** Whether a drawing starts from an image, and not from noise alone. */
+  get isThere(): boolean {
+    return this.#value !== undefined;
   }
 
-  /** The mask as a picture of the image's shape, white where it is drawn anew; undefined: there is none. */
-  async mask(): Promise<Blob | undefined> {
-    return this.#isMasked ? maskFile(this.#mask as PaintedMask) : undefined;
+  /** How a picture comes to the size that is drawn. */
+  get fit(): string {
+    return byId('fit', HTMLSelectElement).value;
+  }
+
+  /** The fields of a request that are about the image and its mask; none when a drawing starts from noise alone. */
+  async fields(): Promise<Readonly<Record<string, unknown>>> {
+    if (this.#value === undefined) return {};
+    const image = { init_image: this.#value, fit: this.fit };
+    const mask = this.#painted;
+    if (mask === undefined) return image;
+    const blur = byId('mask_blur', HTMLInputElement).value;
+    const padding = byId('inpaint_full_res_padding', HTMLInputElement).value;
+    return {
+      ...image,
+      mask_image: await maskFile(mask),
+      ...(blur === '' ? {} : { mask_blur: blur }),
+      ...(this.#isPart ? { inpaint_full_res: 'yes', inpaint_full_res_padding: padding } : {}),
+    };
+  }
+
+  /** Shows the options that matter for a drawing of that size. */
+  showOptions({ width, height }: { readonly width: number; readonly height: number }): void {
+    const { naturalWidth, naturalHeight } = this.#picture;
+    const isMasked = this.#painted !== undefined;
+    const isSameSize = naturalWidth === width && naturalHeight === height;
+    byId('image-options', HTMLElement).hidden = !this.isThere;
+    byId('mask-options', HTMLElement).hidden = !isMasked;
+    byId('padding-field', HTMLElement).hidden = !this.#isPart;
+    // A part is put back where it was: nothing has to be fitted.
+    byId('fit-field', HTMLElement).hidden = isSameSize || (isMasked && this.#isPart);
   }
 
   /** Starts from an image, shown under a name. */
@@ -104,9 +133,14 @@ export class StartImage {
     this.#showFacts();
   }
 
-  /** Whether a mask is there in which something is painted. */
-  get #isMasked(): boolean {
-    return this.#mask !== undefined && this.#mask.share > 0;
+  /** The mask, if something is painted in it. */
+  get #painted(): PaintedMask | undefined {
+    return this.#mask !== undefined && this.#mask.share > 0 ? this.#mask : undefined;
+  }
+
+  /** Whether only what is around the mask is drawn. */
+  get #isPart(): boolean {
+    return byId('inpaint_full_res', HTMLInputElement).checked;
   }
 
   #paintMask(): void {
@@ -127,7 +161,7 @@ export class StartImage {
     const { complete, naturalWidth: width, naturalHeight: height } = this.#picture;
     const isRead = this.#value !== undefined && complete && width > 0;
     this.#picture.hidden = !isRead;
-    const mask = this.#isMasked ? this.#mask : undefined;
+    const mask = this.#painted;
     const facts = isRead ? [`${width} × ${height}`] : [];
     if (mask !== undefined) facts.push(shareText(mask.share));
     byId('chosen-size', HTMLElement).textContent = facts.join(' · ');

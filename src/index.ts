@@ -12,6 +12,7 @@ export type {
   RequestCallOptions,
 } from './api/client.ts';
 export type { Artist, ArtistOptions, DrawProgress, DrawTask, EnlargeTask } from './api/artist.ts';
+export type { HintKind } from './api/control-hints.ts';
 export { apiContext } from './api/context.ts';
 export type { ApiContext, ApiOptions, Settings } from './api/context.ts';
 export { EngineArtist } from './api/engine-artist.ts';

@@ -22,10 +22,12 @@ import type { RuntimeReport } from '../runtime/report.ts';
 import type { PromptDescription } from '../text/prompt/prompt-description.ts';
 import { answerCall } from './answer.ts';
 import type { ArtistOptions, DrawProgress } from './artist.ts';
+import { HINT_KINDS, hintFiles } from './control-hints.ts';
 import { chooseModel } from './choose-model.ts';
 import { apiContext, type ApiContext, type ApiOptions } from './context.ts';
 import { EngineArtist, type DrawingEngine } from './engine-artist.ts';
 import { createHandler } from './handler.ts';
+import { prepareGeneration } from './generation.ts';
 import type { Handle } from './http/cors.ts';
 import { ModelRegistry } from './model-registry.ts';
 import { publishedLinks } from './outputs.ts';
@@ -86,6 +88,8 @@ export class Client {
   readonly adjuncts: readonly AdjunctEntry[];
   /** Id of the model that answers requests that name none. */
   readonly defaultModel: string;
+  /** The kinds of hints for ControlNets that can be made of a picture. */
+  readonly hintKinds = HINT_KINDS;
   readonly #artist: EngineArtist;
   readonly #context: ApiContext;
   readonly #handle: Handle;
@@ -175,6 +179,22 @@ export class Client {
   ): Promise<PromptDescription> {
     const { entry } = chooseModel(model, this.#context.models);
     return this.#artist.describePrompt(entry, prompt, { steps, composes: !isNegative });
+  }
+
+  /**
+   * What the ControlNets of a request would be shown: its body as for {@link Client.controlnet} gives one PNG file for each
+   * net, in the size that is drawn. Sent as `control_image` in that size, a hint is shown to the net as it is. Starts
+   * nothing.
+   *
+   * @throws EngineError about what is wrong with the body, in `detail.fields` by field.
+   */
+  async hints(body: unknown, { signal }: Pick<RequestCallOptions, 'signal'> = {}): Promise<Blob[]> {
+    const { task } = await prepareGeneration(
+      'controlnet',
+      { body, version: 'v4', signal },
+      this.#context,
+    );
+    return hintFiles(task.generate.control ?? []);
   }
 
   /** What draws and why; starts the engine if need be. */

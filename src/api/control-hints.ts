@@ -3,6 +3,8 @@
  */
 
 import { hintPlanes, HINTS } from '../image/hints/hints.ts';
+import { pictureFromPlanes } from '../image/picture.ts';
+import { encodePng } from '../image/png.ts';
 import type { ControlRequest } from '../pipelines/control.ts';
 import type { GenerateRequest } from '../pipelines/generate.ts';
 import { Mt19937 } from '../rng/mt19937.ts';
@@ -21,6 +23,26 @@ type HintOptions = {
   /** Of hints that are made at random. */
   readonly seed: number;
 };
+
+/** A kind of hint that can be made of a picture: its name in the API, and what it shows. */
+export type HintKind = { readonly kind: string; readonly about: string };
+
+/** All of them. */
+export const HINT_KINDS: readonly HintKind[] = Object.entries(HINTS).map(([kind, { about }]) => ({
+  kind,
+  about,
+}));
+
+/** Hints as PNG files; what is masked out of a hint is black. */
+export function hintFiles(control: readonly ControlRequest[]): Promise<Blob[]> {
+  const files = control.map(async ({ hint: { dims, data } }) => {
+    const [, , height = 0, width = 0] = dims;
+    const planes = data.map((value) => Math.max(0, value) * 2 - 1);
+    const picture = pictureFromPlanes(planes, { width, height });
+    return new Blob([await encodePng(picture)], { type: 'image/png' });
+  });
+  return Promise.all(files);
+}
 
 /** The part of a request to the pipeline that is about ControlNets; throws a `fieldError` for a hint that cannot be made. */
 export function controlOf(

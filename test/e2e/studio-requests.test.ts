@@ -1,5 +1,6 @@
 /**
- * What a request can say on the page, in Chromium on wasm: how its prompt is read, a mask that is painted.
+ * What a request can say on the page, in Chromium on wasm: how its prompt is read, a mask that is painted, a picture
+ * that is followed.
  */
 
 import { readFile } from 'node:fs/promises';
@@ -15,6 +16,7 @@ import {
   openPage,
   openStudio,
   overflow,
+  pixels,
   violations,
   type Studio,
 } from '../support/studio.ts';
@@ -86,9 +88,9 @@ describe('a mask', () => {
     await page.locator('#chosen-size', { hasText: '64 × 64' }).waitFor();
     await page.click('#paint-mask');
     expect(await violations(page)).toEqual([]);
-    const { x, y, width, height } = (await page.locator('#mask-sheet').boundingBox()) ?? {
-      ...{ x: 0, y: 0, width: 0, height: 0 },
-    };
+    const box = await page.locator('#mask-sheet').boundingBox();
+    if (box === null) throw new Error('the sheet is not shown');
+    const { x, y, width, height } = box;
     await page.mouse.move(x + width / 4, y + height / 4);
     await page.mouse.down();
     await page.mouse.move(x + width / 2, y + height / 4, { steps: 3 });
@@ -153,6 +155,49 @@ describe('a mask', () => {
     expect(await page.locator('#chosen-size').textContent()).toBe('64 × 64');
     await page.click('#remove-image');
     expect(await page.isHidden('#paint-mask')).toBe(true);
+  });
+});
+
+describe('a ControlNet', () => {
+  test('is shown the edges of a picture, and the drawing follows them', async () => {
+    await page.click('#control summary');
+    await page.selectOption('#controlnet_model', 'emoji-canny');
+    await page.setInputFiles('#control-file', FACE);
+    await page.locator('#hint-picture:not([hidden])').waitFor();
+    const hint = await pixels(page, '#hint-picture');
+    expect(hint.length).toBe(64 * 64 * 4);
+    expect(new Set(hint)).toEqual(new Set([0, 255]));
+    const isEdge = (x: number, y: number): boolean => hint[(y * 64 + x) * 4] === 255;
+    const white = hint.filter((value, i) => i % 4 === 0 && value === 255).length;
+    expect(white).toBeGreaterThan(100);
+    // The face's outline crosses its middle row at both sides, and nothing is in the corner.
+    expect([4, 5, 6, 7].some((x) => isEdge(x, 32))).toBe(true);
+    expect(isEdge(1, 1)).toBe(false);
+    expect(await violations(page)).toEqual([]);
+
+    await draw(page, QUICK);
+    const followed = await pixels(page);
+    await page.fill('#controlnet_conditioning_scale', '0');
+    await draw(page, QUICK);
+    const unweighted = await pixels(page);
+    await page.selectOption('#controlnet_model', '');
+    expect(await page.isHidden('#control-rest')).toBe(true);
+    await draw(page, QUICK);
+    expect(await pixels(page)).toEqual(unweighted);
+    expect(followed).not.toEqual(unweighted);
+  });
+
+  test('says beside the picture why it cannot be read', async () => {
+    await page.selectOption('#controlnet_model', 'emoji-canny');
+    const notes = { name: 'notes.png', mimeType: 'image/png', buffer: Buffer.from('no picture') };
+    await page.setInputFiles('#control-file', notes);
+    await page.locator('#control_image-error', { hasText: 'is not an image' }).waitFor();
+    expect(await page.isHidden('#hint-picture')).toBe(true);
+    await page.locator('.use-control').first().click();
+    await page.locator('#hint-picture:not([hidden])').waitFor();
+    expect(await page.isHidden('#control_image-error')).toBe(true);
+    await page.click('#remove-control');
+    await page.selectOption('#controlnet_model', '');
   });
 });
 

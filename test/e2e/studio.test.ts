@@ -196,7 +196,7 @@ describe('the page on wasm', () => {
     await page.fill('#address', `http://127.0.0.1:${port}/face.png`);
     await page.keyboard.press('Enter');
     await page.click('#draw');
-    const error = page.locator('#start-image .error');
+    const error = page.locator('#init_image-error');
     await error.waitFor();
     const text = await error.textContent();
     expect(text).toContain('init image');

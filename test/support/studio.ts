@@ -107,10 +107,10 @@ export function complaintsOf(studio: Pick<Studio, 'url'>, page: Page): string[] 
   return complaints;
 }
 
-/** The latest picture, RGBA. */
-export function pixels(page: Page): Promise<number[]> {
+/** A picture's pixels, RGBA; default the latest one of the gallery. */
+export function pixels(page: Page, selector = '.frame img'): Promise<number[]> {
   return page
-    .locator('.frame img')
+    .locator(selector)
     .first()
     .evaluate(async (image: HTMLImageElement) => {
       await image.decode();

@@ -115,6 +115,25 @@ describe('the ControlNet emoji-canny', () => {
       auto_hint: 'yes',
     };
     expect(difference(await draw(auto, 'controlnet'), guided)).toBe(0);
+    // And as it is shown to whoever asks for it.
+    for (const asked of [auto, fields]) {
+      const [hint, ...others] = await client.hints({ ...body, ...asked });
+      expect(others).toEqual([]);
+      expect(difference(await decodeImage(hint as Blob, 'hint'), edges)).toBe(0);
+    }
+  });
+
+  it('tells by field why there is no hint', async () => {
+    const picture = await dataUri(blankPicture(64, 64, 3));
+    const asked = { ...body, controlnet_model: 'emoji-canny', auto_hint: 'yes' };
+    await expect(client.hints(asked)).rejects.toMatchObject({
+      detail: { fields: { init_image: ['The init image field is required.'] } },
+    });
+    const strange = { ...asked, init_image: picture, controlnet_type: 'openpose' };
+    await expect(client.hints(strange)).rejects.toMatchObject({
+      detail: { fields: { controlnet_type: [expect.stringContaining('canny')] } },
+    });
+    expect(client.hintKinds.map(({ kind }) => kind)).toContain('canny');
   });
 });
 

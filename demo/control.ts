@@ -1,0 +1,207 @@
+/**
+ * ControlNet: a net that makes the drawing follow a picture, and the hint of that picture, shown as the net is given it.
+ *
+ * A hint that is made is made once, by the library, and then sent as it is: what is shown is what the net sees.
+ */
+
+import { isEngineError, type AdjunctEntry, type Client } from '../src/index.ts';
+import { byId } from './dom.ts';
+import { clearErrors, showError } from './field-errors.ts';
+
+/** Milliseconds without a change until the hint is made. */
+const PAUSE = 150;
+
+/** The choice of a picture that is a hint already. */
+const AS_IT_IS = 'none';
+
+/** The kind whose hint no file can hold: it is made of the picture and the mask when it is shown to the net. */
+const MADE_LATE = 'inpaint';
+
+/** See the file's header. */
+export class Control {
+  readonly #client: Client;
+  readonly #basis: () => Promise<Readonly<Record<string, unknown>>>;
+  readonly #net = byId('controlnet_model', HTMLSelectElement);
+  readonly #kind = byId('controlnet_type', HTMLSelectElement);
+  readonly #shown = byId('hint-picture', HTMLImageElement);
+  #picture: Blob | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #made: Promise<Blob> | undefined;
+  #asked = 0;
+
+  /** @param basis The fields of a request that a hint depends on, the mask among them. */
+  constructor(client: Client, basis: () => Promise<Readonly<Record<string, unknown>>>) {
+    this.#client = client;
+    this.#basis = basis;
+    this.#net.replaceChildren(
+      new Option('None', ''),
+      ...this.#nets.map(({ id, name }) => new Option(name, id)),
+    );
+    byId('control', HTMLElement).hidden = this.#nets.length === 0;
+    this.#kind.replaceChildren(
+      ...client.hintKinds.map(({ kind }) => new Option(kind.replaceAll('_', ' '), kind)),
+      new Option('nothing: it is a hint already', AS_IT_IS),
+    );
+    this.#net.addEventListener('change', () => this.#suit());
+    this.#kind.addEventListener('change', () => this.update());
+    this.#listen();
+    this.#suit();
+  }
+
+  /** The net that is chosen, if any. */
+  get net(): AdjunctEntry | undefined {
+    return this.#nets.find(({ id }) => id === this.#net.value);
+  }
+
+  /** Whether there is a net to choose. */
+  get isOffered(): boolean {
+    return this.#nets.length > 0;
+  }
+
+  /** The picture to follow, shown under a name. */
+  set(picture: Blob, name: string): void {
+    this.#picture = picture;
+    byId('control-name', HTMLElement).textContent = name;
+    if (this.net === undefined) {
+      this.#net.value = this.#nets[0]?.id ?? '';
+      this.#suit();
+    }
+    byId('control', HTMLDetailsElement).open = true;
+    this.update();
+  }
+
+  /** Follows no picture. */
+  clear(): void {
+    this.#picture = undefined;
+    this.update();
+  }
+
+  /** Makes the hint again, soon: the picture, the net or the size has changed. */
+  update(): void {
+    this.#made = undefined;
+    this.#showState();
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#showHint(), PAUSE);
+  }
+
+  /** The fields of a request that say how it is controlled; undefined: it is not. */
+  async fields(): Promise<Readonly<Record<string, unknown>> | undefined> {
+    const { net } = this;
+    if (net === undefined || this.#picture === undefined) return undefined;
+    const kind = this.#kind.value;
+    const isSent = kind === AS_IT_IS || kind === MADE_LATE;
+    return {
+      controlnet_model: net.id,
+      control_image: isSent ? this.#picture : await this.#hintOf(this.#picture),
+      ...(kind === AS_IT_IS ? {} : { controlnet_type: kind }),
+      auto_hint: 'no',
+      controlnet_conditioning_scale: byId('controlnet_conditioning_scale', HTMLInputElement).value,
+      guess_mode: byId('guess_mode', HTMLInputElement).checked ? 'yes' : 'no',
+    };
+  }
+
+  get #nets(): readonly AdjunctEntry[] {
+    return this.#client.adjuncts.filter(({ kind }) => kind === 'controlnet');
+  }
+
+  #listen(): void {
+    const root = byId('control', HTMLElement);
+    const file = byId('control-file', HTMLInputElement);
+    byId('choose-control', HTMLButtonElement).addEventListener('click', () => file.click());
+    byId('change-control', HTMLButtonElement).addEventListener('click', () => file.click());
+    file.addEventListener('change', () => {
+      const [chosen] = file.files ?? [];
+      if (chosen !== undefined) this.set(chosen, chosen.name);
+      file.value = '';
+    });
+    byId('remove-control', HTMLButtonElement).addEventListener('click', () => {
+      this.clear();
+      byId('choose-control', HTMLButtonElement).focus();
+    });
+    // What is dropped here is no start image.
+    root.addEventListener('dragover', (event) => {
+      event.preventDefault();
+      event.stopPropagation();
+      root.classList.add('is-over');
+    });
+    root.addEventListener('dragleave', () => root.classList.remove('is-over'));
+    root.addEventListener('drop', (event) => {
+      event.preventDefault();
+      event.stopPropagation();
+      root.classList.remove('is-over');
+      const [dropped] = event.dataTransfer?.files ?? [];
+      if (dropped !== undefined) this.set(dropped, dropped.name);
+    });
+  }
+
+  /** The hint that the net was made for. */
+  #suit(): void {
+    const { net } = this;
+    byId('control-description', HTMLElement).textContent = net?.description ?? '';
+    const known = this.#client.hintKinds.find(({ kind }) => kind === net?.hint);
+    this.#kind.value = known?.kind ?? AS_IT_IS;
+    this.update();
+  }
+
+  #showState(): void {
+    clearErrors('control_image');
+    const { net } = this;
+    byId('control-recap', HTMLElement).textContent = net?.name ?? '';
+    byId('control-rest', HTMLElement).hidden = net === undefined;
+    const kind = this.#client.hintKinds.find((each) => each.kind === this.#kind.value);
+    byId('kind-about', HTMLElement).textContent = kind?.about ?? '';
+    byId('control-drop', HTMLElement).hidden = this.#picture !== undefined;
+    byId('control-chosen', HTMLElement).hidden = this.#picture === undefined;
+  }
+
+  async #showHint(): Promise<void> {
+    const picture = this.#picture;
+    const asked = ++this.#asked;
+    if (picture === undefined || this.net === undefined) return;
+    try {
+      const hint = await this.#hintOf(picture);
+      if (asked !== this.#asked) return;
+      URL.revokeObjectURL(this.#shown.src);
+      this.#shown.src = URL.createObjectURL(hint);
+      this.#shown.hidden = false;
+    } catch (error) {
+      if (asked !== this.#asked) return;
+      this.#shown.hidden = true;
+      this.#refuse(error);
+    }
+  }
+
+  /** What the net is given, in the size that is drawn; the same one until something changes. */
+  #hintOf(picture: Blob): Promise<Blob> {
+    this.#made ??= this.#make(picture);
+    return this.#made;
+  }
+
+  async #make(picture: Blob): Promise<Blob> {
+    const kind = this.#kind.value;
+    const { mask_image, ...basis } = await this.#basis();
+    const isSent = kind === AS_IT_IS || kind === MADE_LATE;
+    const source = isSent
+      ? { control_image: picture, auto_hint: 'no' }
+      : { init_image: picture, auto_hint: 'yes' };
+    const [hint = picture] = await this.#client.hints({
+      ...basis,
+      ...source,
+      controlnet_model: this.#net.value,
+      ...(kind === AS_IT_IS ? {} : { controlnet_type: kind }),
+      ...(kind === MADE_LATE ? { mask_image: mask_image ?? null } : {}),
+      // A hint needs no prompt.
+      guess_mode: 'yes',
+    });
+    return hint;
+  }
+
+  #refuse(error: unknown): void {
+    const fields = isEngineError(error) ? error.detail['fields'] : undefined;
+    const sentences = Object.values(fields ?? {})
+      .flat()
+      .map(String);
+    const text = error instanceof Error ? error.message : String(error);
+    showError({ control_image: sentences.length > 0 ? sentences : [text] });
+  }
+}
