@@ -29,7 +29,7 @@ export default defineConfig({
   worker: { format: 'es' },
   // Bundling it ahead of time would separate its script from the .wasm file that it looks for
   // beside itself.
-  optimizeDeps: { exclude: ['onnxruntime-web'] },
+  optimizeDeps: { exclude: ['onnxruntime-web', '@xenova/transformers'] },
   server: { headers: isolationHeaders },
   // Workers take their policy from a header alone.
   preview: { headers: { ...isolationHeaders, 'Content-Security-Policy': contentSecurityPolicy } },

@@ -62,7 +62,7 @@ export default defineConfig({
         server: { headers: isolationHeaders },
         worker: { format: 'es' },
         optimizeDeps: {
-          exclude: ['onnxruntime-web'],
+          exclude: ['onnxruntime-web', '@xenova/transformers'],
           // What only the worker imports: found late, it would reload the page amid a test.
           include: ['comlink', 'idb-keyval', '@bufbuild/protobuf/wire', 'hash-wasm', 'valibot'],
         },

@@ -69,6 +69,14 @@ function blueOfBorder({ width, height, channels, data }: Picture): number {
 
 const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
+/** Mean and its standard error. */
+function withError(values: readonly number[]): string {
+  const middle = mean(values);
+  const variance = mean(values.map((value) => (value - middle) ** 2));
+  const error = Math.sqrt(variance / (values.length - 1));
+  return `${middle.toFixed(1)} +- ${error.toFixed(1)}`;
+}
+
 const percent = (value: number): string => `${(100 * value).toFixed(0)} %`;
 
 const [free, guided]: [number[], number[]] = [[], []];
@@ -88,18 +96,35 @@ console.log(
   `  more with it in ${guided.filter((each, i) => each > (free[i] ?? 1)).length} of ${COUNT}`,
 );
 
-const blues = new Map<number, number[]>([0.6, 1, 1.4].map((weight) => [weight, []]));
-for (const [weight, values] of blues) {
-  for (let seed = 0; seed < COUNT; seed++) {
-    values.push(
-      blueOfBorder(await draw({ prompt: `a fox on a (blue background:${weight})`, seed })),
-    );
-  }
-}
-console.log(`blue of the border beyond its red and green, over ${COUNT} seeds:`);
-for (const [weight, values] of blues) console.log(`  weight ${weight}: ${mean(values).toFixed(1)}`);
-const [low = [], , high = []] = [...blues.values()];
+/** Fills the 75 tokens of a text: no padding is left that repeats which colour was read last. */
+const many = (word: string): string => Array(34).fill(word).join(' ');
+const PROMPTS: Readonly<Record<string, (weight: number) => string>> = {
+  'a fox on a (blue background:W)': (w) => `a fox on a (blue background:${w})`,
+  'a fox on a (blue:W) red background': (w) => `a fox on a (blue:${w}) red background`,
+  'a fox on a (blue ... blue:W) red ... red background': (w) =>
+    `a fox on a (${many('blue')}:${w}) ${many('red')} background`,
+  'a fox on a blue ... blue (red ... red:W) background': (w) =>
+    `a fox on a ${many('blue')} (${many('red')}:${w}) background`,
+};
+const WEIGHTS = [0.6, 1, 1.4];
 console.log(
-  `  bluer at 1.4 than at 0.6 in ${high.filter((each, i) => each > (low[i] ?? 999)).length} of ${COUNT}`,
+  `blue of the border beyond its red and green, over ${COUNT} seeds, with standard errors:`,
 );
+for (const [name, promptAt] of Object.entries(PROMPTS)) {
+  const blues = new Map<number, number[]>();
+  for (const weight of WEIGHTS) {
+    const values: number[] = [];
+    for (let seed = 0; seed < COUNT; seed++) {
+      values.push(blueOfBorder(await draw({ prompt: promptAt(weight), seed })));
+    }
+    blues.set(weight, values);
+  }
+  const [low = [], , high = []] = [...blues.values()];
+  const paired = high.map((value, i) => value - (low[i] ?? 0));
+  console.log(`  ${name}`);
+  for (const [weight, values] of blues) console.log(`    W ${weight}: ${withError(values)}`);
+  console.log(
+    `    1.4 less 0.6: ${withError(paired)}, up in ${paired.filter((each) => each > 0).length} of ${COUNT}`,
+  );
+}
 await client.dispose();

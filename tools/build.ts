@@ -17,6 +17,9 @@ import { thirdPartyNotices } from './third-party-notices.ts';
 const ROOT = resolve(import.meta.dirname, '..');
 const OUT = join(ROOT, 'dist/browser');
 
+/** A library that only those fetch who need it. */
+const TRANSFORMERS = join(ROOT, 'node_modules/@xenova/transformers/dist/transformers.web.js');
+
 const SOURCE = /[/\\]src[/\\].*\.ts$/;
 
 /** `new URL('../../somewhere/else', import.meta.url)`, as the formatter leaves it. */
@@ -53,6 +56,14 @@ const page = await build({
   plugins: [packagedModules(), fileTable(['engine.worker.js', ...files.values()])],
 });
 // Scripts that a page or a worker loads by itself, not as modules.
+// Of the runtime that it brings along nothing is used: it is lent the engine's.
+const transformers = await build({
+  ...common,
+  entryPoints: { transformers: TRANSFORMERS },
+  outdir: OUT,
+  sourcemap: false,
+  plugins: [withoutRuntime()],
+});
 const doors = await build({
   ...common,
   format: 'iife',
@@ -60,10 +71,11 @@ const doors = await build({
   outdir: OUT,
 });
 for (const [source, name] of files) {
+  if (source === TRANSFORMERS) continue;
   mkdirSync(dirname(join(OUT, name)), { recursive: true });
   writeFileSync(join(OUT, name), contentOf(source));
 }
-const packages = packagesIn(worker, page, doors);
+const packages = packagesIn(worker, page, transformers, doors);
 writeFileSync(join(OUT, 'LICENSES.txt'), thirdPartyNotices(ROOT, packages));
 writeFileSync(join(OUT, 'local-diffusion.d.ts'), typesWith(packages));
 
@@ -93,6 +105,18 @@ function filesToldByThePage(found: Map<string, string>): Plugin {
         });
         return { contents: withoutOwnUrl(path, code), loader: 'ts' };
       });
+    },
+  };
+}
+
+/** Leaves out the runtime of Transformers.js. */
+function withoutRuntime(): Plugin {
+  return {
+    name: 'without-runtime',
+    setup: (bundler) => {
+      const filter = /^onnxruntime-web\/webgpu$/;
+      bundler.onResolve({ filter }, ({ path }) => ({ path, namespace: 'without-runtime' }));
+      bundler.onLoad({ filter, namespace: 'without-runtime' }, () => ({ contents: 'export {};' }));
     },
   };
 }
@@ -128,6 +152,10 @@ function nameOf(source: string): string {
   const path = relative(ROOT, source).replaceAll('\\', '/');
   return path
     .replace(/^node_modules\/onnxruntime-web\/dist\//, 'onnxruntime-web/')
+    .replace(
+      /^node_modules\/@xenova\/transformers\/dist\/transformers\.web\.js$/,
+      'transformers.js',
+    )
     .replace(/\.bundle\.min\.mjs$/, '.js')
     .replace(/\.wasm$/, '.wasm.gz.bin')
     .replace(/\.safetensors$/, '.safetensors.bin');

@@ -10,6 +10,7 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { format } from 'prettier';
 
+import { NETWORK_HINTS } from '../src/annotators/kinds.ts';
 import { UNAVAILABLE } from '../src/api/endpoints/unavailable.ts';
 import { EngineArtist } from '../src/api/engine-artist.ts';
 import { ROUTES, type EndpointName } from '../src/api/routes.ts';
@@ -90,7 +91,7 @@ export function compatibilityText(): Promise<string> {
     ),
     '## Hints',
     'What `controlnet_type` may name where `auto_hint` makes the hint of the init image.',
-    table(['Kind', 'What the net is shown'], hintRows()),
+    table(['Kind', 'What the net is shown', 'Made'], hintRows()),
     '## Styles',
     stylesText(),
     '## Versions',
@@ -189,7 +190,11 @@ function supportOf(field: string): string {
 }
 
 function hintRows(): string[][] {
-  return Object.entries(HINTS).map(([kind, { about }]) => [`\`${kind}\``, about]);
+  const own = Object.entries(HINTS).map(([kind, { about }]) => [kind, about, 'anywhere']);
+  const others = Object.entries(NETWORK_HINTS).map(([kind, { about, of }]) => {
+    return [kind, about, `in browsers, with an annotator of ${of}`];
+  });
+  return [...own, ...others].map(([kind = '', ...rest]) => [`\`${kind}\``, ...rest]);
 }
 
 function stylesText(): string {

@@ -2,6 +2,7 @@
  * The hints that ControlNets are shown: the request's control image, or what is made of its init image.
  */
 
+import { NETWORK_HINTS } from '../annotators/kinds.ts';
 import { hintPlanes, HINTS } from '../image/hints/hints.ts';
 import { pictureFromPlanes } from '../image/picture.ts';
 import { encodePng } from '../image/png.ts';
@@ -19,7 +20,7 @@ import type { GenerationRequest } from './schema/request-types.ts';
 type HintOptions = {
   readonly canvas: Canvas;
   readonly images: DrawTask['images'];
-  readonly models: Pick<ModelRegistry, 'adjunct'>;
+  readonly models: Pick<ModelRegistry, 'adjunct' | 'annotator'>;
   /** Of hints that are made at random. */
   readonly seed: number;
 };
@@ -65,21 +66,29 @@ export function controlOf(
     const kind = named === id ? (entry.hint ?? id) : named;
     // No image file can hold what this kind has where something is masked.
     const isAlwaysMade = kind === 'inpaint' && mask !== undefined;
-    const planes =
-      isMade || isAlwaysMade
-        ? maker(kind)({ picture, mask, random: uniform(seed) })
-        : hintPlanes(picture);
     const conditioningScale = request.controlnet_conditioning_scale[i] ?? 1;
-    return [{ id, hint: hostTensor(planes, dims), conditioningScale }];
+    const shown = (planes: Float32Array): ControlRequest => {
+      return { id, hint: hostTensor(planes, dims), conditioningScale };
+    };
+    if (!isMade && !isAlwaysMade) return [shown(hintPlanes(picture))];
+    const known = Object.hasOwn(HINTS, kind) ? HINTS[kind] : undefined;
+    if (known !== undefined) {
+      return [shown(known.make({ picture, mask, random: uniform(seed) }))];
+    }
+    const told = Object.hasOwn(NETWORK_HINTS, kind) ? NETWORK_HINTS[kind]?.of : undefined;
+    const annotator = told === undefined ? undefined : models.annotator(told);
+    if (annotator === undefined) throw impossible(kind, told);
+    return [{ ...shown(hintPlanes(picture)), annotation: { kind, annotator } }];
   });
   return { control, isGuess: request.guess_mode };
 }
 
-function maker(kind: string): (typeof HINTS)[string]['make'] {
-  const known = Object.hasOwn(HINTS, kind) ? HINTS[kind] : undefined;
-  if (known !== undefined) return known.make;
-  const message = `${theField('controlnet_type')}: a hint of the kind ${kind} cannot be made here (those that can: ${Object.keys(HINTS).join(', ')}). Send it as control_image, or as init_image with auto_hint "no".`;
-  throw fieldError({ controlnet_type: [message] }, { code: 'unsupported' });
+function impossible(kind: string, told: string | undefined): Error {
+  const own = Object.keys(HINTS).join(', ');
+  const others = Object.keys(NETWORK_HINTS).join(', ');
+  const lack = told === undefined ? '' : `, for no annotator of ${told} is in the manifest`;
+  const message = `${theField('controlnet_type')}: a hint of the kind ${kind} cannot be made here${lack} (those that can: ${own}; with an annotator: ${others}). Send it as control_image, or as init_image with auto_hint "no".`;
+  return fieldError({ controlnet_type: [message] }, { code: 'unsupported' });
 }
 
 /** Numbers from 0 to 1 with 53 bits, as numpy gives them after `numpy.random.seed(seed)`. */

@@ -5,7 +5,8 @@
 import type { AdjunctEntry, ModelEntry } from '../models/manifest.ts';
 
 /** Things beside models that requests name. */
-export type AdjunctKind = 'lora' | 'embedding' | 'vae' | 'controlnet' | 'ip-adapter' | 'upscaler';
+export type AdjunctKind =
+  'lora' | 'embedding' | 'vae' | 'controlnet' | 'ip-adapter' | 'upscaler' | 'annotator';
 
 /** Options of a {@link ModelRegistry}. */
 export type ModelRegistryOptions = {
@@ -61,5 +62,11 @@ export class ModelRegistry {
   /** The entry of something beside models; undefined: there is none. */
   adjunct(kind: AdjunctEntry['kind'], id: string): AdjunctEntry | undefined {
     return this.#options.adjunctEntries?.find((entry) => entry.kind === kind && entry.id === id);
+  }
+
+  /** The entry of a network that tells of pictures what hints are made of, such as `depth`; undefined: there is none. */
+  annotator(told: string): AdjunctEntry | undefined {
+    const { adjunctEntries = [] } = this.#options;
+    return adjunctEntries.find(({ kind, hint }) => kind === 'annotator' && hint === told);
   }
 }

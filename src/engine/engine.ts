@@ -5,6 +5,7 @@
  * object is called directly or across a worker's boundary (see protocol/).
  */
 
+import { Annotators } from '../annotators/annotators.ts';
 import { EngineError } from '../errors.ts';
 import { ControlNet } from '../models/controlnet.ts';
 import type { ModelEntry } from '../models/manifest.ts';
@@ -126,12 +127,14 @@ export class Engine {
   readonly #runtime: Runtime;
   readonly #components = new Map<string, Loaded>();
   readonly #models: OpenModels;
+  readonly #annotators: Annotators;
   readonly #drawing = new SerialQueue();
   /** What is in use and why. */
   readonly report: RuntimeReport;
 
-  private constructor(runtime: Runtime, report: RuntimeReport) {
+  private constructor(runtime: Runtime, report: RuntimeReport, annotators: Annotators) {
     this.#runtime = runtime;
+    this.#annotators = annotators;
     this.#models = new OpenModels(runtime);
     this.report = report;
   }
@@ -139,7 +142,7 @@ export class Engine {
   /** Starts an engine: on the GPU where it passes the self-check, else on wasm. */
   static async start(options: RuntimeOptions = {}): Promise<Engine> {
     const { runtime, report } = await startRuntime(options);
-    return new Engine(runtime, report);
+    return new Engine(runtime, report, new Annotators(options));
   }
 
   /** Opens a component under `id`; its weights are loaded by the first call that needs them. */
@@ -203,7 +206,9 @@ export class Engine {
       const { embeddings: words = [], controlNets: nets = [] } = adjuncts;
       const controlNets = await this.#models.controlNets(nets, { signal });
       const embeddings = await this.#models.embeddings(words, { signal });
-      const all = words.length === 0 ? request : { ...request, embeddings };
+      const { control = [] } = request;
+      const hints = await this.#annotators.hintsOf(control, signal);
+      const all = { ...request, control: hints, ...(words.length === 0 ? {} : { embeddings }) };
       return { ...(await generate(model, all, { ...options, controlNets })), warnings };
     }, signal);
   }

@@ -86,7 +86,7 @@ export const Entry = v.strictObject({
 /** Something in the list that requests name beside a model. */
 export const Adjunct = v.strictObject({
   ...common,
-  kind: v.picklist(['lora', 'embedding', 'vae', 'controlnet', 'upscaler']),
+  kind: v.picklist(['lora', 'embedding', 'vae', 'controlnet', 'upscaler', 'annotator']),
   hint: v.exactOptional(text),
 });
 

@@ -3,6 +3,7 @@
  * say is added to the UNet's skip connections.
  */
 
+import type { Annotation } from '../annotators/annotators.ts';
 import { EngineError } from '../errors.ts';
 import type { ControlNet } from '../models/controlnet.ts';
 import type { DiffusionModel } from '../models/diffusion-model.ts';
@@ -19,6 +20,8 @@ export type ControlRequest = {
   readonly hint: HostTensor;
   /** Factor on what it says, from 0; default 1. */
   readonly conditioningScale?: number;
+  /** Then `hint` is the picture of which a network has yet to make it, before the run. */
+  readonly annotation?: Annotation;
 };
 
 /** Opened ControlNets by name. */

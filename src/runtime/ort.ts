@@ -59,6 +59,14 @@ export function loadOrt(build: OrtBuild, options: OrtOptions = {}): Promise<Ort>
   return promise;
 }
 
+/**
+ * Puts the CPU build under `name` of the global scope, where another library looks for a runtime that is there already. To be
+ * called when that is loaded: what is given back undoes what it did to the place of our WebAssembly.
+ */
+export async function lendOrt(name: symbol, options: OrtOptions = {}): Promise<() => void> {
+  return (await loadOrt('wasm', options)).lend(name);
+}
+
 /** The WebGPU build this JavaScript engine can run best. */
 export function bestGpuBuild(): OrtBuild {
   return 'Suspending' in WebAssembly ? 'jspi' : 'asyncify';
@@ -98,6 +106,17 @@ export class Ort {
   /** Threads of CPU kernels. */
   get threads(): number {
     return this.#module.env.wasm.numThreads ?? 1;
+  }
+
+  /** See {@link lendOrt}. */
+  lend(name: symbol): () => void {
+    const { wasm } = this.#module.env;
+    const { wasmPaths } = wasm;
+    Object.defineProperty(globalThis, name, { value: this.#module, configurable: true });
+    return () => {
+      if (wasmPaths === undefined) delete wasm.wasmPaths;
+      else wasm.wasmPaths = wasmPaths;
+    };
   }
 
   /** A tensor over numbers in the JavaScript heap. */

@@ -25,6 +25,8 @@ export type Hosted = {
   readonly seed?: number;
   /** Sent instead of the pattern. */
   readonly text?: string;
+  /** Sent instead of the pattern, where it is no text. */
+  readonly base64?: string;
   /** Default: one made of the seed; null for none. */
   readonly etag?: string | null;
   /** Whether every answer has another ETag. */
@@ -238,9 +240,9 @@ async function sendBody(
   seen: Seen,
   response: ServerResponse,
 ): Promise<void> {
-  const { size, seed = 1, text, dropEvery = Infinity, chunkBytes = 65536, pauseMs = 0 } = file;
+  const { size, dropEvery = Infinity, chunkBytes = 65536, pauseMs = 0 } = file;
   const { flips, flipsOnce } = file;
-  const bytes = text === undefined ? patternBytes(size, seed) : new TextEncoder().encode(text);
+  const bytes = bytesOf(file);
   if (flips !== undefined) bytes[flips]! ^= 1;
   if (flipsOnce !== undefined && earlier === 0) bytes[flipsOnce]! ^= 1;
   const isStalled = earlier < (file.stalls ?? 0);
@@ -259,4 +261,9 @@ async function sendBody(
   // What was sent shall be read before the connection is seen to end.
   await sleep(30);
   response.socket?.end();
+}
+
+function bytesOf({ size, seed = 1, text, base64 }: Hosted): Uint8Array {
+  if (base64 !== undefined) return Buffer.from(base64, 'base64');
+  return text === undefined ? patternBytes(size, seed) : new TextEncoder().encode(text);
 }

@@ -14,6 +14,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['networks'],
   ['runtime'],
   ['models'],
+  ['annotators'],
   ['pipelines'],
   ['engine'],
   ['protocol'],

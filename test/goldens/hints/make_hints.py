@@ -32,6 +32,15 @@ save("invert", 255 - photo)
 small = cv2.resize(photo, (W // 64, H // 64), interpolation=cv2.INTER_CUBIC)
 save("color", cv2.resize(small, (W, H), interpolation=cv2.INTER_NEAREST))
 
+# As controlnet_aux's MidasDetector makes normals of depth, here of the brightness as if it were nearness from 0 to 100.
+near = (grey.astype(np.float32) - grey.min()) / (grey.max() - grey.min())
+save("depth", np.rint(near * 255).astype(np.uint8))
+right, down = (cv2.Sobel(near * 100, cv2.CV_32F, dx, 1 - dx, ksize=3) for dx in (1, 0))
+right[near < 0.1] = down[near < 0.1] = 0
+normal = np.stack([right, down, np.full_like(near, 2 * np.pi)], axis=2)
+normal /= np.linalg.norm(normal, axis=2, keepdims=True)
+save("normal", np.rint(normal * 127.5 + 127.5).astype(np.uint8))
+
 np.random.seed(7)
 def disk(f=256):
     noise = np.random.uniform(low=0, high=1, size=((H // f) + 2, (W // f) + 2, 1))
