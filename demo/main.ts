@@ -13,7 +13,7 @@ import { clearErrors, showAlert, showError } from './field-errors.ts';
 import { showIdeas } from './ideas.ts';
 import { Job, type Picture } from './job.ts';
 import { strengthText } from './progress-text.ts';
-import { PromptReading } from './prompt-reading.ts';
+import { PromptReading, type ReadingFor } from './prompt-reading.ts';
 import { requestOf } from './request.ts';
 import { Settings } from './settings.ts';
 import { StartImage } from './start-image.ts';
@@ -39,8 +39,7 @@ const control = new Control(client, async () => {
 });
 const panel = new EnginePanel();
 const readings = ['prompt', 'negative_prompt'].map(
-  (field) =>
-    new PromptReading(field, client, () => ({ model: settings.model.id, steps: stepsDrawn() })),
+  (field) => new PromptReading(field, client, readingFor),
 );
 const form = byId('request', HTMLFormElement);
 const button = byId('draw', HTMLButtonElement);
@@ -176,6 +175,16 @@ function updateIdeas(): void {
     clearErrors('prompt');
     if (draws) void draw();
   });
+}
+
+/** What the prompts are read for. */
+function readingFor(): ReadingFor {
+  const { embeddings_model: embeddings } = settings.body();
+  return {
+    model: settings.model.id,
+    steps: stepsDrawn(),
+    embeddings: typeof embeddings === 'string' ? embeddings.split(',') : [],
+  };
 }
 
 /** Steps that a prompt may be edited over: of a drawing that starts from an image, the last ones alone are run. */

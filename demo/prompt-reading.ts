@@ -9,7 +9,14 @@ import {
   type StageDescription,
 } from '../src/index.ts';
 import { byId, textElement, within } from './dom.ts';
-import { excerpt, heldTexts, tokensText, weightText } from './prompt-words.ts';
+import {
+  embeddingRemarks,
+  excerpt,
+  heldTexts,
+  tokensText,
+  weightText,
+  type Remark,
+} from './prompt-words.ts';
 
 /** Milliseconds without a key until a prompt is read. */
 const PAUSE = 200;
@@ -19,14 +26,8 @@ export type ReadingFor = {
   readonly model: string;
   /** Steps that it may be edited over. */
   readonly steps: number;
-};
-
-type Remark = {
-  readonly start: number;
-  readonly end: number;
-  readonly message: string;
-  /** Whether a request with this prompt is refused. */
-  readonly isError: boolean;
+  /** Ids of the embeddings that are chosen. */
+  readonly embeddings: readonly string[];
 };
 
 /** See the file's header. */
@@ -60,11 +61,12 @@ export class PromptReading {
       this.#root.hidden = true;
       return;
     }
-    const { model, steps } = this.#readingFor();
+    const { model, steps, embeddings } = this.#readingFor();
     const isNegative = this.#field.name === 'negative_prompt';
     try {
       const read = await this.#client.describePrompt(model, prompt, { steps, isNegative });
-      if (asked === this.#asked) this.#show(prompt, read, this.#remarksOf(read));
+      if (asked === this.#asked)
+        this.#show(prompt, read, this.#remarksOf(prompt, read, embeddings));
     } catch (error) {
       // An engine that does not start says so elsewhere.
       const remark = remarkOf(error);
@@ -73,8 +75,12 @@ export class PromptReading {
     }
   }
 
-  #remarksOf({ loras, notes }: PromptDescription): Remark[] {
-    const known = this.#client.adjuncts.filter(({ kind }) => kind === 'lora').map(({ id }) => id);
+  #remarksOf(
+    prompt: string,
+    { loras, notes }: PromptDescription,
+    chosen: readonly string[],
+  ): Remark[] {
+    const known = this.#ids('lora');
     const missing = loras.filter(({ name }) => !known.includes(name));
     const here = known.length === 0 ? 'none is here' : `those here are: ${known.join(', ')}`;
     return [
@@ -82,7 +88,12 @@ export class PromptReading {
         return { start, end, message: `There is no LoRA ${name}; ${here}.`, isError: true };
       }),
       ...notes.map((note) => ({ ...note, isError: false })),
+      ...embeddingRemarks(prompt, { known: this.#ids('embedding'), chosen }),
     ].toSorted((a, b) => a.start - b.start);
+  }
+
+  #ids(kind: 'lora' | 'embedding'): string[] {
+    return this.#client.adjuncts.filter((entry) => entry.kind === kind).map(({ id }) => id);
   }
 
   #show(prompt: string, read: PromptDescription | undefined, remarks: readonly Remark[]): void {

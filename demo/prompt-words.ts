@@ -47,6 +47,31 @@ export function weightText(weight: number): string {
   return `×${Number(weight.toFixed(Math.abs(weight) < 0.1 ? 3 : 2))}`;
 }
 
+/** Something about a place in a prompt, from `start` to before `end`. */
+export type Remark = {
+  readonly start: number;
+  readonly end: number;
+  readonly message: string;
+  /** Whether a request with this prompt is refused. */
+  readonly isError: boolean;
+};
+
+/** What is to be said of embeddings that a prompt names: whether they are chosen, and that their tokens are not counted. */
+export function embeddingRemarks(
+  prompt: string,
+  { known, chosen }: { readonly known: readonly string[]; readonly chosen: readonly string[] },
+): Remark[] {
+  const text = prompt.toLowerCase();
+  return known.flatMap((name) => {
+    const start = text.indexOf(name.toLowerCase());
+    if (start < 0) return [];
+    const message = chosen.includes(name)
+      ? `${name} is an embedding: its own tokens are not counted above.`
+      : `${name} is an embedding that is not chosen, so it is read as plain words.`;
+    return [{ start, end: start + name.length, message, isError: false }];
+  });
+}
+
 /** The part of a prompt that a remark is about, and a little of what stands around it. */
 export function excerpt(
   prompt: string,

@@ -158,6 +158,28 @@ describe('a mask', () => {
   });
 });
 
+test('a mask is painted with a finger, on a phone', async () => {
+  const phone = await openPage(studio, '?backend=wasm', {
+    viewport: { width: 390, height: 844 },
+    hasTouch: true,
+    isMobile: true,
+    colorScheme: 'dark',
+    bypassCSP: true,
+  });
+  await phone.setInputFiles('#file', FACE);
+  await phone.locator('#paint-mask').tap();
+  expect(await overflow(phone)).toBe(0);
+  const box = await phone.locator('#mask-sheet').boundingBox();
+  if (box === null) throw new Error('the sheet is not shown');
+  await phone.touchscreen.tap(box.x + box.width / 2, box.y + box.height / 2);
+  await phone.locator('#mask-share', { hasText: /^\d+ % is drawn anew$/ }).waitFor();
+  expect(await violations(phone)).toEqual([]);
+  await phone.locator('#mask-done').tap();
+  await phone.locator('#remove-mask').waitFor();
+  expect(await overflow(phone)).toBe(0);
+  await phone.context().close();
+});
+
 describe('a ControlNet', () => {
   test('is shown the edges of a picture, and the drawing follows them', async () => {
     await page.click('#control summary');

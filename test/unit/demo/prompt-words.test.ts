@@ -4,7 +4,13 @@
 
 import { describe, expect, test } from 'vitest';
 
-import { excerpt, heldTexts, tokensText, weightText } from '../../../demo/prompt-words.ts';
+import {
+  embeddingRemarks,
+  excerpt,
+  heldTexts,
+  tokensText,
+  weightText,
+} from '../../../demo/prompt-words.ts';
 
 function stage(from: number, until: number, text: string) {
   return {
@@ -41,6 +47,15 @@ describe('a prompt’s words', () => {
     [1, '×1'],
   ])('write a weight of %d as %s', (weight, text) => {
     expect(weightText(weight)).toBe(text);
+  });
+
+  test('say of embeddings whether they are chosen', () => {
+    const known = ['easy-negative', 'toy', 'absent'];
+    const remarks = embeddingRemarks('a Toy, Easy-Negative', { known, chosen: ['toy'] });
+    expect(remarks).toMatchObject([
+      { start: 7, end: 20, message: expect.stringContaining('not chosen') },
+      { start: 2, end: 5, message: expect.stringContaining('not counted') },
+    ]);
   });
 
   test('show the place of a remark with what is around it', () => {

@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { gpuHelp } from '../../../demo/gpu-help.ts';
-import { bytesText, progressText, secondsText } from '../../../demo/progress-text.ts';
+import { bytesText, progressText, secondsText, strengthText } from '../../../demo/progress-text.ts';
 
 describe('progress', () => {
   const start = { progress: 0, step: 0, steps: 20, secondsLeft: undefined };
@@ -30,6 +30,17 @@ describe('progress', () => {
     );
     expect(progressText({ ...loading, loading: { bytesDone: 8e6, bytesTotal: 8e6 } })).toBe(
       'Reading the prompt',
+    );
+  });
+
+  test.each([
+    [0.2, 4, 'details change'],
+    [0.5, 10, 'shapes and colours may change'],
+    [0.7, 14, 'little more than the layout stays'],
+    [1, 20, 'hardly anything stays of the image'],
+  ])('says what a strength of %d does', (strength, drawn, effect) => {
+    expect(strengthText(strength, { steps: 20, drawn })).toBe(
+      `${drawn} of 20 steps are drawn over it: ${effect}.`,
     );
   });
 
