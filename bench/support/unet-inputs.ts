@@ -2,7 +2,8 @@
  * Inputs of a UNet's graph: those of a golden case, or made up at any size.
  */
 
-import { trunkInputs, type TrunkInputs } from '../../src/models/unet.ts';
+import type { TrunkInputs } from '../../src/models/network-inputs.ts';
+import { trunkInputs } from '../../src/models/unet.ts';
 import { parseUNetConfig, type UNetConfig } from '../../src/networks/unet-config.ts';
 import { hostTensor, type HostTensor } from '../../src/tensor/host-tensor.ts';
 import { elementCount } from '../../src/tensor/dtype.ts';

@@ -263,7 +263,7 @@ export class GraphBuilder {
       outputs: this.#outputs,
       initializers: [
         ...[...this.#constants.values()].map(({ initializer }) => initializer),
-        ...valuesOf('initializer').map(external),
+        ...valuesOf('initializer').map(externalTensor),
       ],
       opsets: Object.fromEntries(Object.entries(OPSETS).filter(([domain]) => domains.has(domain))),
     });
@@ -293,7 +293,8 @@ export class GraphBuilder {
   }
 }
 
-function external({ name, dtype, shape }: WeightValue): Initializer {
+/** An array of a weight as a stored tensor whose content is given beside the file, under its name. */
+export function externalTensor({ name, dtype, shape }: WeightValue): Initializer {
   const byteLength = elementCount(shape) * BYTES_PER_ELEMENT[dtype];
   return { name, dtype, dims: shape, content: { kind: 'external', path: name, byteLength } };
 }

@@ -88,7 +88,8 @@ export function encodeModel(content: ModelContent): Uint8Array<ArrayBuffer> {
   return new Uint8Array(writer.finish());
 }
 
-function writeNode(writer: BinaryWriter, node: NodeProto): void {
+/** Writes the content of a `NodeProto`. */
+export function writeNode(writer: BinaryWriter, node: NodeProto): void {
   for (const input of node.inputs) text(writer, 1, input);
   for (const output of node.outputs) text(writer, 2, output);
   text(writer, 3, node.name);
@@ -116,7 +117,8 @@ function writeAttribute(writer: BinaryWriter, name: string, value: Attribute): v
   }
 }
 
-function writeTensor(writer: BinaryWriter, tensor: Initializer): void {
+/** Writes the content of a `TensorProto`. */
+export function writeTensor(writer: BinaryWriter, tensor: Initializer): void {
   for (const dim of tensor.dims) int(writer, 1, dim);
   int(writer, 2, ONNX_DATA_TYPE[tensor.dtype]);
   text(writer, 8, tensor.name);
@@ -135,7 +137,8 @@ function writeTensor(writer: BinaryWriter, tensor: Initializer): void {
   int(writer, 14, EXTERNAL);
 }
 
-function writeValueInfo(writer: BinaryWriter, info: ValueInfo): void {
+/** Writes the content of a `ValueInfoProto`. */
+export function writeValueInfo(writer: BinaryWriter, info: ValueInfo): void {
   text(writer, 1, info.name);
   message(writer, 2, (type) =>
     message(type, 1, (tensorType) => {
@@ -160,7 +163,12 @@ function text(writer: BinaryWriter, field: number, value: string): void {
   writer.tag(field, WireType.LengthDelimited).string(value);
 }
 
-function message(writer: BinaryWriter, field: number, body: (w: BinaryWriter) => void): void {
+/** Writes a message as a field of another one. */
+export function message(
+  writer: BinaryWriter,
+  field: number,
+  body: (w: BinaryWriter) => void,
+): void {
   writer.tag(field, WireType.LengthDelimited).fork();
   body(writer);
   writer.join();

@@ -10,7 +10,8 @@ import type { Runtime, StageRunOptions } from '../runtime/runtime.ts';
 import { Stage, type QuantisableOptions } from '../runtime/stage.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
 import type { Checkpoint } from '../weights/checkpoint.ts';
-import { isRagged, trunkInputs, type TrunkInputs } from './unet.ts';
+import type { TrunkInputs } from './network-inputs.ts';
+import { isRagged, trunkInputs } from './unet.ts';
 
 /** What a ControlNet is given at every step. */
 export type ControlNetInputs = TrunkInputs & {

@@ -11,9 +11,8 @@ import type { ClipTokenizer } from '../text/clip-tokenizer.ts';
 import { partsOfFolder, type ModelFolder } from './folder-parts.ts';
 import type { ModelParts } from './model-parts.ts';
 import { SD_PREVIEW, SDXL_PREVIEW, type PreviewMap } from './preview.ts';
-import { TextEncoder as ClipTextEncoder } from './text-encoder.ts';
-import { UNet } from './unet.ts';
-import { Autoencoder } from './vae.ts';
+import type { TextNetwork, UNetNetwork, VaeNetwork } from './model-networks.ts';
+import { textNetwork, unetNetwork, vaeNetwork } from './open-networks.ts';
 
 /** Options of {@link DiffusionModel.open}. */
 export type OpenModelOptions = {
@@ -23,15 +22,15 @@ export type OpenModelOptions = {
 };
 
 /** A text encoder with its tokenizer. */
-export type TextReader = { readonly tokenizer: ClipTokenizer; readonly encoder: ClipTextEncoder };
+export type TextReader = { readonly tokenizer: ClipTokenizer; readonly encoder: TextNetwork };
 
 /** See the file's header. */
 export class DiffusionModel {
   readonly name: string;
   /** One text encoder, or SDXL's two, whose states stand side by side. */
   readonly texts: readonly [TextReader, ...TextReader[]];
-  readonly unet: UNet;
-  readonly vae: Autoencoder;
+  readonly unet: UNetNetwork;
+  readonly vae: VaeNetwork;
   /** The checkpoint's scheduler_config.json. */
   readonly schedulerConfig: JsonConfig;
   /** How its latents look. */
@@ -45,14 +44,14 @@ export class DiffusionModel {
   constructor(runtime: Runtime, parts: ModelParts, { preview }: OpenModelOptions = {}) {
     this.runtime = runtime;
     this.name = parts.name;
-    const reader = ({ tokenizer, config, checkpoint }: ModelParts['texts'][0]): TextReader => ({
-      tokenizer,
-      encoder: new ClipTextEncoder(runtime, config, checkpoint),
+    const reader = (part: ModelParts['texts'][0]): TextReader => ({
+      tokenizer: part.tokenizer,
+      encoder: textNetwork(runtime, part),
     });
     const [first, ...others] = parts.texts;
     this.texts = [reader(first), ...others.map(reader)];
-    this.unet = new UNet(runtime, parts.unet.config, parts.unet.checkpoint);
-    this.vae = new Autoencoder(runtime, parts.vae.config, parts.vae.checkpoint);
+    this.unet = unetNetwork(runtime, parts.unet);
+    this.vae = vaeNetwork(runtime, parts.vae, this.isXl);
     this.schedulerConfig = parts.schedulerConfig;
     this.preview = preview ?? (this.isXl ? SDXL_PREVIEW : SD_PREVIEW);
     this.zeroesEmptyPrompt = this.isXl && parts.zeroesEmptyPrompt !== false;
@@ -87,7 +86,7 @@ export class DiffusionModel {
 
   /** Identities of its networks' weights. */
   get checkpointIds(): string[] {
-    const texts = this.texts.map(({ encoder }) => encoder.stage);
-    return [...texts, this.unet.stage, this.vae.decoder].map(({ checkpoint }) => checkpoint.id);
+    const texts = this.texts.map(({ encoder }) => encoder);
+    return [...texts, this.unet, this.vae].flatMap(({ checkpointIds }) => checkpointIds);
   }
 }

@@ -7,9 +7,10 @@ import type { JsonConfig } from '../networks/config.ts';
 import { clipTokenizerJson } from '../text/clip-tokenizer-json.ts';
 import { ClipTokenizer } from '../text/clip-tokenizer.ts';
 import type { ByteSource, Checkpoint } from '../weights/checkpoint.ts';
+import { openOnnxFile, type OnnxFile } from '../weights/onnx/onnx-file.ts';
 import { openCheckpoint } from '../weights/safetensors.ts';
 import { parsePythonJson } from '../util/python-json.ts';
-import type { ModelParts, NetworkPart, TextPart } from './model-parts.ts';
+import type { ModelParts, NetworkPart, TextPart, VaePart } from './model-parts.ts';
 
 /** The files of a model, wherever they lie. */
 export type ModelFolder = {
@@ -25,9 +26,11 @@ const FILES = [
   'diffusion_pytorch_model.fp16.safetensors',
   'diffusion_pytorch_model.safetensors',
 ] as const;
+/** A graph with weights in it or beside it, as exporters call it. */
+const EXPORTED_FILE = 'model.onnx';
 
 /**
- * Opens a folder.
+ * Opens a folder. A network that has no safetensors may have a `model.onnx`, the autoencoder one for each half.
  *
  * @throws EngineError `model-malformed` naming the file that is missing or damaged.
  */
@@ -42,7 +45,7 @@ export async function partsOfFolder(
     name: folder.name,
     texts: [await reader.text(''), ...second],
     unet: await reader.network('unet', FILES),
-    vae: await reader.network('vae', FILES),
+    vae: await reader.vae(),
     schedulerConfig: await reader.json('scheduler/scheduler_config.json'),
     zeroesEmptyPrompt: index['force_zeros_for_empty_prompt'] !== false,
   };
@@ -89,17 +92,36 @@ class FolderReader {
     return new ClipTokenizer(json, config);
   }
 
+  /** Weights, with our graph over them, where there are some; else a graph that was exported. */
   async network(path: string, files: readonly string[]): Promise<NetworkPart> {
-    return {
-      config: await this.json(below(path, 'config.json')),
-      checkpoint: await this.#weights(path, files),
-    };
+    const part = (await this.#ours(path, files)) ?? (await this.#exportedPart(path));
+    if (part === undefined) throw this.#missing(below(path, files.at(-1) ?? ''));
+    return part;
+  }
+
+  /** An autoencoder: exports have its halves in folders of their own. */
+  async vae(): Promise<VaePart> {
+    const ours = await this.#ours('vae', FILES);
+    if (ours !== undefined) return ours;
+    const decoder = await this.#exportedPart('vae_decoder');
+    if (decoder === undefined) throw this.#missing(below('vae', FILES[1]));
+    const config =
+      Object.keys(decoder.config).length > 0
+        ? decoder.config
+        : await this.#optionalJson('vae/config.json');
+    const exportedEncoder = await this.#exported('vae_encoder');
+    return { ...decoder, config: config ?? {}, exportedEncoder };
   }
 
   async json(path: string): Promise<JsonConfig> {
+    const config = await this.#optionalJson(path);
+    if (config === undefined) throw this.#missing(path);
+    return config;
+  }
+
+  async #optionalJson(path: string): Promise<JsonConfig | undefined> {
     const text = await this.#read(path);
-    if (text === undefined) throw this.#missing(path);
-    return this.#object(path, text);
+    return text === undefined ? undefined : this.#object(path, text);
   }
 
   /** The tokenizer.json, or what it is made of: many folders have the tokenizer in that older form only. */
@@ -114,7 +136,34 @@ class FolderReader {
     return clipTokenizerJson(vocab, merges);
   }
 
-  async #weights(path: string, files: readonly string[]): Promise<Checkpoint> {
+  async #ours(path: string, files: readonly string[]): Promise<NetworkPart | undefined> {
+    const checkpoint = await this.#weights(path, files);
+    return checkpoint && { config: await this.json(below(path, 'config.json')), checkpoint };
+  }
+
+  async #exportedPart(path: string): Promise<NetworkPart | undefined> {
+    const exported = await this.#exported(path);
+    if (exported === undefined) return undefined;
+    const config = (await this.#optionalJson(below(path, 'config.json'))) ?? {};
+    return { config, checkpoint: exported.checkpoint, exported };
+  }
+
+  async #exported(path: string): Promise<OnnxFile | undefined> {
+    const file = below(path, EXPORTED_FILE);
+    const source = await this.#folder.open(file, this.#signal);
+    if (source === undefined) return undefined;
+    return openOnnxFile(below(this.#folder.name, path), source, {
+      name: `${file} of ${this.#folder.name}`,
+      signal: this.#signal,
+      beside: async (location) => {
+        const found = await this.#folder.open(below(path, location), this.#signal);
+        if (found === undefined) throw this.#missing(below(path, location));
+        return found;
+      },
+    });
+  }
+
+  async #weights(path: string, files: readonly string[]): Promise<Checkpoint | undefined> {
     const id = below(this.#folder.name, path);
     const options = this.#signal === undefined ? {} : { signal: this.#signal };
     for (const file of files) {
@@ -130,7 +179,7 @@ class FolderReader {
       });
       return openCheckpoint(id, await Promise.all(sources), options);
     }
-    throw this.#missing(below(path, files.at(-1) ?? ''));
+    return undefined;
   }
 
   #shards(path: string, text: string): string[] {

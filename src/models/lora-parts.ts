@@ -3,6 +3,7 @@
  * model, whose weights are computed on the CPU as they are read.
  */
 
+import { EngineError } from '../errors.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Checkpoint } from '../weights/checkpoint.ts';
 import { fitLora } from '../weights/lora/fit-lora.ts';
@@ -31,9 +32,13 @@ export type FittedLoras = {
 /**
  * Finds what LoRAs change in a model.
  *
- * @throws EngineError as {@link fitLora}, for a file of another family of models.
+ * @throws EngineError as {@link fitLora}, for a file of another family of models, and `unsupported` for a model whose
+ *   graphs were exported.
  */
-export function fitLoras({ unet, texts }: ModelParts, loras: readonly AppliedLora[]): FittedLoras {
+export function fitLoras(parts: ModelParts, loras: readonly AppliedLora[]): FittedLoras {
+  const { unet, texts } = parts;
+  if (loras.length > 0 && [unet, ...texts].some(({ exported }) => exported !== undefined))
+    throw refused(parts);
   const base = { unet: unet.checkpoint, texts: texts.map(({ checkpoint }) => checkpoint) };
   const fitted = loras.map((lora) => ({ ...lora, lora: fitLora(lora.file, base) }));
   return {
@@ -72,4 +77,13 @@ export function setLoras(
     runtime.setPatches(checkpoint.id, weightPatches(checkpoint, strengths));
   set(unet.checkpoint, loras.unet);
   for (const { checkpoint } of texts) set(checkpoint, loras.texts);
+}
+
+/** Exporters fold and rename weights, so that nothing tells which of them a LoRA means. */
+function refused({ name }: ModelParts): EngineError {
+  return new EngineError(
+    'unsupported',
+    `${name} is an exported model, whose weights LoRAs cannot be laid over; a model of safetensors files takes them`,
+    { detail: { model: name, feature: 'LoRA' } },
+  );
 }

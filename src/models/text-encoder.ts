@@ -11,19 +11,15 @@ import {
 } from '../networks/clip-text.ts';
 import type { JsonConfig } from '../networks/config.ts';
 import type { RunTensor } from '../runtime/backend.ts';
-import type { Runtime, StageRunOptions } from '../runtime/runtime.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import { Stage, type QuantisableOptions } from '../runtime/stage.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
 import type { Checkpoint } from '../weights/checkpoint.ts';
-
-/** Options of {@link TextEncoder.encode}. */
-export type EncodeOptions = StageRunOptions & {
-  /** Vectors [count, width] of the ids from the vocabulary's size on. */
-  readonly extraEmbeddings?: HostTensor | undefined;
-};
+import type { TextNetwork } from './model-networks.ts';
+import type { EncodeOptions } from './network-inputs.ts';
 
 /** See the file's header. */
-export class TextEncoder {
+export class TextEncoder implements TextNetwork {
   readonly config: ClipTextConfig;
   /** The network in all its graphs. */
   readonly stage: Stage<readonly ClipOutput[]>;
@@ -46,6 +42,10 @@ export class TextEncoder {
       weightBits,
       build: (outputs, options) => clipTextGraph(config, checkpoint, { ...options, outputs }),
     });
+  }
+
+  get checkpointIds(): readonly string[] {
+    return [this.stage.checkpoint.id];
   }
 
   /**

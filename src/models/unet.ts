@@ -14,30 +14,9 @@ import { unetGraph } from '../networks/unet.ts';
 import { isDeviceTensor, type RunTensor } from '../runtime/backend.ts';
 import type { Runtime, StageRunOptions } from '../runtime/runtime.ts';
 import { Stage, type QuantisableOptions } from '../runtime/stage.ts';
-import type { HostTensor } from '../tensor/host-tensor.ts';
 import type { Checkpoint } from '../weights/checkpoint.ts';
-
-/** What a UNet and a ControlNet are given at every step. */
-export type TrunkInputs = {
-  /** Latents [B, C, H, W]. */
-  readonly sample: RunTensor;
-  /** One timestep for each picture of the batch, or one for all. */
-  readonly timesteps: readonly number[];
-  /** Text states [B, T, C]. */
-  readonly context: RunTensor;
-  /** SDXL: pooled text embedding [B, P] and six sizes for each picture. */
-  readonly added?: { readonly textEmbeds: HostTensor; readonly timeIds: readonly number[] };
-  /** LCM: embedded guidance scale [B, 256]. */
-  readonly timestepCond?: HostTensor;
-};
-
-/** What a UNet is given at every step. */
-export type UNetInputs = TrunkInputs & {
-  /** Inpainting models: mask and masked picture [B, 5, H, W], the channels behind those of the sample. */
-  readonly extra?: HostTensor;
-  /** Residuals of each ControlNet, by the names its graph gives them. */
-  readonly control?: readonly Readonly<Record<string, RunTensor>>[];
-};
+import type { UNetNetwork } from './model-networks.ts';
+import type { TrunkInputs, UNetInputs } from './network-inputs.ts';
 
 /** Which graph a run needs. */
 export type UNetVariant = {
@@ -47,7 +26,7 @@ export type UNetVariant = {
 };
 
 /** See the file's header. */
-export class UNet {
+export class UNet implements UNetNetwork {
   readonly config: UNetConfig;
   /** Edge in latent pixels of what the model was trained on. */
   readonly sampleSize: number;
@@ -73,6 +52,14 @@ export class UNet {
       weightBits,
       build: (variant, options) => unetGraph(config, checkpoint, { ...options, ...variant }),
     });
+  }
+
+  get trunk(): UNetConfig {
+    return this.config;
+  }
+
+  get checkpointIds(): readonly string[] {
+    return [this.stage.checkpoint.id];
   }
 
   /** One evaluation: `out_sample` as the model predicts it (noise or velocity) [B, C, H, W]. */

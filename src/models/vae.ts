@@ -2,7 +2,6 @@
  * An autoencoder ready to run, AutoencoderKL or AutoencoderTiny: latents to pictures and back.
  */
 
-import { EngineError, isEngineError } from '../errors.ts';
 import type { JsonConfig } from '../networks/config.ts';
 import { tinyVaeDecoderGraph, tinyVaeEncoderGraph } from '../networks/tiny-vae.ts';
 import {
@@ -13,16 +12,16 @@ import {
   type VaeConfig,
 } from '../networks/vae-config.ts';
 import { vaeDecoderGraph, vaeEncoderGraph } from '../networks/vae.ts';
-import { isDeviceTensor, type RunTensor } from '../runtime/backend.ts';
-import type { Violation } from '../runtime/plan.ts';
+import type { RunTensor } from '../runtime/backend.ts';
 import type { Runtime, StageRunOptions } from '../runtime/runtime.ts';
 import { Stage } from '../runtime/stage.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
 import type { Checkpoint } from '../weights/checkpoint.ts';
-import { cutTile, TILE_OVERLAP, TileBlender, tilesOf, type Tile } from './tiling.ts';
+import type { VaeNetwork } from './model-networks.ts';
+import { TiledStage } from './tiled-stage.ts';
 
 /** An autoencoder of either kind; what differs is in `encode`'s result. */
-export class Autoencoder {
+export class Autoencoder implements VaeNetwork {
   readonly config: VaeConfig | TinyVaeConfig;
   /** Pixels for each latent pixel along one side. */
   readonly scale: number;
@@ -31,6 +30,8 @@ export class Autoencoder {
   /** The encoder in all its graphs. */
   readonly encoder: Stage<null>;
   readonly #runtime: Runtime;
+  readonly #decoding: TiledStage;
+  readonly #encoding: TiledStage;
 
   constructor(runtime: Runtime, json: JsonConfig, checkpoint: Checkpoint) {
     this.#runtime = runtime;
@@ -67,6 +68,17 @@ export class Autoencoder {
       });
     }
     this.scale = vaeScale(this.config);
+    this.#decoding = this.#tiled(this.decoder, 'latents');
+    this.#encoding = this.#tiled(this.encoder, 'image');
+  }
+
+  /** Whether encoding gives moments: that of an AutoencoderKL does. */
+  get hasPosterior(): boolean {
+    return 'widths' in this.config;
+  }
+
+  get checkpointIds(): readonly string[] {
+    return [this.decoder.checkpoint.id];
   }
 
   /**
@@ -74,7 +86,7 @@ export class Autoencoder {
    * scaling factor, an AutoencoderTiny as they are. Decoded in tiles where the whole exceeds what the device allows.
    */
   decode(latents: RunTensor, options: StageRunOptions = {}): Promise<RunTensor> {
-    return this.#run(this.#task('decode'), latents, options);
+    return this.#decoding.run(latents, options);
   }
 
   /**
@@ -82,7 +94,7 @@ export class Autoencoder {
    * the variance), an AutoencoderTiny `latents` [B, C, H, W]. In tiles where the whole exceeds what the device allows.
    */
   encode(image: HostTensor, options: StageRunOptions = {}): Promise<RunTensor> {
-    return this.#run(this.#task('encode'), image, options);
+    return this.#encoding.run(image, options);
   }
 
   /**
@@ -92,95 +104,26 @@ export class Autoencoder {
    * @throws EngineError `unsupported`, naming what is too large, when even the smallest tile exceeds them.
    */
   tileFor(direction: 'decode' | 'encode', height: number, width: number): number | undefined {
-    return this.#tile(this.#task(direction), height, width);
+    const tiled = direction === 'decode' ? this.#decoding : this.#encoding;
+    return tiled.tileFor(height, width);
   }
 
-  #task(direction: 'decode' | 'encode'): Task {
+  #tiled(stage: Stage<null>, name: 'latents' | 'image'): TiledStage {
     const { scale } = this;
-    return direction === 'decode'
-      ? { stage: this.decoder, name: 'latents', unit: 1, outScale: scale }
-      : { stage: this.encoder, name: 'image', unit: scale, outScale: 1 / scale };
+    const isDecoder = name === 'latents';
+    const { latentChannels, imageChannels } = this.config;
+    const channels = isDecoder ? latentChannels : imageChannels;
+    return new TiledStage({
+      name: stage.name,
+      unit: isDecoder ? 1 : scale,
+      outScale: isDecoder ? scale : 1 / scale,
+      run: async (tensor, options) => {
+        const outputs = await this.#runtime.run(stage, null, { [name]: tensor }, options);
+        return Object.values(outputs)[0] as RunTensor;
+      },
+      violations: (height, width) =>
+        this.#runtime.fit(stage, null, { [name]: { dims: [1, channels, height, width] } }).plan
+          .violations,
+    });
   }
-
-  async #run(task: Task, input: RunTensor, options: StageRunOptions): Promise<RunTensor> {
-    const { stage, name, unit } = task;
-    const whole = async (tensor: RunTensor): Promise<RunTensor> => {
-      const outputs = await this.#runtime.run(stage, null, { [name]: tensor }, options);
-      return Object.values(outputs)[0] as RunTensor;
-    };
-    // A picture on the device is in the device's order; its sampler has already made sure that it fits whole.
-    if (isDeviceTensor(input)) return whole(input);
-    const [, , height = 1, width = 1] = input.dims;
-    let tile = this.#tile(task, height / unit, width / unit);
-    for (;;) {
-      try {
-        return tile === undefined
-          ? await whole(input)
-          : await this.#tiled(task, input, tile, whole, options);
-      } catch (error) {
-        // What a device has left cannot be asked for: try again with less until it suffices.
-        const smaller = TILES.find((each) => each < (tile ?? Math.max(height, width) / unit));
-        if (!isEngineError(error) || error.code !== 'out-of-memory' || smaller === undefined)
-          throw error;
-        tile = smaller;
-      }
-    }
-  }
-
-  async #tiled(
-    { unit, outScale }: Task,
-    input: HostTensor,
-    tile: number,
-    whole: (part: HostTensor) => Promise<RunTensor>,
-    { signal }: StageRunOptions,
-  ): Promise<HostTensor> {
-    const [batch = 1, , height = 1, width = 1] = input.dims;
-    let blender: TileBlender | undefined;
-    const overlap = Math.floor(tile * TILE_OVERLAP) * unit * outScale;
-    for (const each of tilesOf(height / unit, width / unit, tile)) {
-      signal?.throwIfAborted();
-      const part = (await whole(cutTile(input, scaled(each, unit)))) as HostTensor;
-      const [, channels = 1] = part.dims;
-      blender ??= new TileBlender([batch, channels, height * outScale, width * outScale]);
-      blender.add(part, scaled(each, unit * outScale), { rows: overlap, columns: overlap });
-    }
-    return (blender as TileBlender).finish();
-  }
-
-  #tile({ stage, name, unit }: Task, height: number, width: number): number | undefined {
-    const channels = name === 'latents' ? this.config.latentChannels : this.config.imageChannels;
-    const violations = (h: number, w: number): readonly Violation[] =>
-      this.#runtime.fit(stage, null, { [name]: { dims: [1, channels, h * unit, w * unit] } }).plan
-        .violations;
-    let found = violations(height, width);
-    if (found.length === 0) return undefined;
-    for (const tile of TILES) {
-      if (tile >= Math.max(height, width)) continue;
-      found = violations(Math.min(tile, height), Math.min(tile, width));
-      if (found.length === 0) return tile;
-    }
-    const [{ node, reason, value, limit }] = found as [Violation];
-    throw new EngineError(
-      'unsupported',
-      `the ${stage.name} exceeds this device's limits in its smallest tile: ${node} (${reason}: ${value}, allowed ${limit})`,
-      { detail: { node, reason, value, limit } },
-    );
-  }
-}
-
-/** A network that maps one picture to one picture of another scale. */
-type Task = {
-  readonly stage: Stage<null>;
-  readonly name: 'latents' | 'image';
-  /** Pixels of the input for each latent pixel. */
-  readonly unit: number;
-  /** Pixels of the output for each pixel of the input. */
-  readonly outScale: number;
-};
-
-/** Edges of tiles to try, in latent pixels. */
-const TILES = [128, 96, 80, 64, 48, 40, 32, 24, 16, 8] as const;
-
-function scaled({ top, left, height, width }: Tile, factor: number): Tile {
-  return { top: top * factor, left: left * factor, height: height * factor, width: width * factor };
 }

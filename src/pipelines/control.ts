@@ -7,7 +7,7 @@ import type { Annotation } from '../annotators/annotators.ts';
 import { EngineError } from '../errors.ts';
 import type { ControlNet } from '../models/controlnet.ts';
 import type { DiffusionModel } from '../models/diffusion-model.ts';
-import type { TrunkInputs } from '../models/unet.ts';
+import type { TrunkInputs } from '../models/network-inputs.ts';
 import { isDeviceTensor, type RunTensor } from '../runtime/backend.ts';
 import type { StageRunOptions } from '../runtime/runtime.ts';
 import { repeatedBatch, type HostTensor } from '../tensor/host-tensor.ts';
@@ -86,9 +86,15 @@ function unknown(id: string, nets: ControlNets): EngineError {
 function checkNet({ unet, name }: DiffusionModel, { config }: ControlNet, id: string): void {
   const widths = (of: { levels: readonly { channels: number }[] }): string =>
     of.levels.map(({ channels }) => channels).join();
-  const fits =
-    widths(config) === widths(unet.config) && config.contextWidth === unet.config.contextWidth;
-  if (fits) return;
+  const { trunk } = unet;
+  if (trunk === undefined) {
+    throw new EngineError(
+      'unsupported',
+      `${name} is an exported model whose UNet has no inputs for ControlNets; a model of safetensors files takes them`,
+      { detail: { id, model: name, feature: 'ControlNet' } },
+    );
+  }
+  if (widths(config) === widths(trunk) && config.contextWidth === trunk.contextWidth) return;
   throw new EngineError(
     'invalid-argument',
     `the ControlNet ${id} was made for another family of models than ${name}`,

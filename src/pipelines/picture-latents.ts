@@ -2,7 +2,7 @@
  * A given picture as latents, for image-to-image.
  */
 
-import type { Autoencoder } from '../models/vae.ts';
+import type { VaeNetwork } from '../models/model-networks.ts';
 import type { NoiseSource } from '../rng/noise-source.ts';
 import type { LatentDims } from '../runtime/latents/latents.ts';
 import type { StageRunOptions } from '../runtime/runtime.ts';
@@ -22,7 +22,7 @@ const LOG_VARIANCE = { min: -30, max: 20 } as const;
 
 /** Scaled latents [samples, C, h, w] of a picture [1, 3, H, W] in [-1, 1]. */
 export async function encodePicture(
-  vae: Autoencoder,
+  vae: VaeNetwork,
   picture: HostTensor,
   { samples, source, run }: EncodePictureOptions,
 ): Promise<HostTensor> {
@@ -37,12 +37,11 @@ export async function encodePicture(
 
 /** Draws the random numbers that encoding would, without encoding: what comes next then is as if it had been done. */
 export function drawPosterior(
-  vae: Autoencoder,
+  vae: VaeNetwork,
   [, channels, height, width]: LatentDims,
   source: NoiseSource,
 ): void {
-  // An AutoencoderTiny has no posterior.
-  if ('widths' in vae.config) source.normal(channels * height * width);
+  if (vae.hasPosterior) source.normal(channels * height * width);
 }
 
 /** A draw from a diagonal Gaussian: mean, then logarithm of the variance, one behind the other. */

@@ -3,7 +3,7 @@
  */
 
 import type { DiffusionModel } from '../models/diffusion-model.ts';
-import type { UNetInputs } from '../models/unet.ts';
+import type { UNetInputs } from '../models/network-inputs.ts';
 import { guidanceEmbedding } from '../networks/sinusoid.ts';
 import type { Conditioning } from './conditioning.ts';
 

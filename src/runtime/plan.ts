@@ -11,7 +11,6 @@ import { graphCost, type GraphCost, type NodeCost } from '../graph/cost.ts';
 import { evaluateDim, type Bindings, type Dim } from '../graph/dim.ts';
 import type { AttentionChunks } from '../graph/ops.ts';
 import type { FloatDtype } from '../tensor/dtype.ts';
-import { poolBytes } from './buffer-pool.ts';
 
 /** Operations a second by kernel family, and bytes a second of plain data movement. */
 export type Throughput = {
@@ -34,8 +33,6 @@ export type DeviceBudget = {
   readonly maxMemoryBytes?: number;
   /** Largest sum of weights alone, where the device tells one. */
   readonly maxWeightBytes?: number;
-  /** Whether activations are buffers of a pool, as on WebGPU; default false. */
-  readonly hasBufferPool?: boolean;
   /** Measured throughput; undefined where nothing resets slow work (wasm, and renderers of tests). */
   readonly throughput: Throughput | undefined;
 };
@@ -60,9 +57,7 @@ export type Violation = {
 export type RunPlan = {
   readonly cost: GraphCost;
   readonly violations: readonly Violation[];
-  /** Bytes beside the weights: the activations, or the pool's buffers for them. */
-  readonly workBytes: number;
-  /** Weights and what comes beside them, in bytes. */
+  /** Weights and activations together, in bytes. */
   readonly memoryBytes: number;
   /** Estimated seconds; undefined without a measured throughput. */
   readonly seconds: number | undefined;
@@ -93,9 +88,7 @@ export function planRun(graph: GraphModule, bindings: Bindings, budget: DeviceBu
       check('time', nodeSeconds(node, throughput), MAX_DISPATCH_SECONDS);
     return found;
   });
-  const workBytes =
-    budget.hasBufferPool === true ? poolBytes(graph, cost.sizes) : cost.peakActivationBytes;
-  const memoryBytes = cost.weightBytes + workBytes;
+  const memoryBytes = cost.weightBytes + cost.peakActivationBytes;
   const { maxMemoryBytes = Infinity } = budget;
   if (memoryBytes > maxMemoryBytes) {
     violations.push({
@@ -109,7 +102,6 @@ export function planRun(graph: GraphModule, bindings: Bindings, budget: DeviceBu
   return {
     cost,
     violations,
-    workBytes,
     memoryBytes,
     seconds:
       throughput === undefined

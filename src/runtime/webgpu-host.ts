@@ -73,7 +73,6 @@ function deviceBudget(
   return {
     maxBufferBytes: limits.maxBufferSize,
     maxBindingBytes: limits.maxStorageBufferBindingSize,
-    hasBufferPool: true,
     throughput,
   };
 }

@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DiffusionModel } from '../../src/models/diffusion-model.ts';
 import { partsOfFolder } from '../../src/models/folder-parts.ts';
+import type { TextEncoder as ClipTextEncoder } from '../../src/models/text-encoder.ts';
 import { fitLoras, setLoras } from '../../src/models/lora-parts.ts';
 import type { ModelParts } from '../../src/models/model-parts.ts';
 import type { ClipOutput } from '../../src/networks/clip-text.ts';
@@ -60,7 +61,7 @@ async function lay(a: number, b: number): Promise<void> {
 
 /** The encoder's session; each has one of these of its own. */
 function session(): Promise<object> {
-  const { stage } = model.texts[0].encoder;
+  const { stage } = model.texts[0].encoder as ClipTextEncoder;
   const inputs = { embeddings: { dims: [2, TOKENS, model.texts[0].encoder.config.width] } };
   return runtime.backend.prepare(runtime.fit(stage, [OUTPUT], inputs).graph);
 }

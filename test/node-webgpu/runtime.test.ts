@@ -6,7 +6,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 
 import { ControlNet } from '../../src/models/controlnet.ts';
 import { TextEncoder as ClipTextEncoder } from '../../src/models/text-encoder.ts';
-import { UNet, type UNetInputs } from '../../src/models/unet.ts';
+import type { UNetInputs } from '../../src/models/network-inputs.ts';
+import { UNet } from '../../src/models/unet.ts';
 import { Autoencoder } from '../../src/models/vae.ts';
 import type { ClipOutput } from '../../src/networks/clip-text.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';

@@ -5,7 +5,8 @@
 import { Autoencoder } from '../../src/models/vae.ts';
 import { ControlNet } from '../../src/models/controlnet.ts';
 import { TextEncoder as ClipTextEncoder } from '../../src/models/text-encoder.ts';
-import { UNet, type UNetInputs } from '../../src/models/unet.ts';
+import type { UNetInputs } from '../../src/models/network-inputs.ts';
+import { UNet } from '../../src/models/unet.ts';
 import type { ClipOutput } from '../../src/networks/clip-text.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
 import { hostTensor, type HostTensor } from '../../src/tensor/host-tensor.ts';

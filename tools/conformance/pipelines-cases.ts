@@ -21,7 +21,7 @@ import type { GoldenFolder, ReadFile } from './folder.ts';
 import { goldenTensor, remembered } from './support.ts';
 
 /** What the files say of a run. */
-type GoldenRun = {
+export type GoldenRun = {
   readonly name: string;
   readonly pipeline?: string;
   readonly scheduler: string;
@@ -38,7 +38,8 @@ type GoldenRun = {
   readonly controlnet_conditioning_scale?: number;
 };
 
-type Runs = { runs: GoldenRun[] };
+/** What such a file lists. */
+export type Runs = { runs: GoldenRun[] };
 
 /** The scheduler_config.json that Stable Diffusion 1.5 is published with, on which these runs are based. */
 const SD15_SCHEDULER: JsonConfig = {
@@ -86,20 +87,44 @@ export async function pipelinesCases(
         ),
     ),
   };
-  return golden.json.runs.map((run) => ({
-    name: `pipelines/${run.name}`,
+  return golden.json.runs.map((run) => {
+    const isXl = run.pipeline === 'StableDiffusionXLPipeline';
+    const family = isXl ? 'xl' : run.name.endsWith('/9ch') ? 'inpaint' : 'sd15';
+    const { controlNet } = open;
+    return pipelineCase(golden, run, { setting, open: open[family], controlNet });
+  });
+}
+
+/** How a run of `pipelines.json` is computed. */
+export type PipelineCaseOptions = {
+  readonly setting: Setting;
+  readonly open: (runtime: Runtime) => Promise<DiffusionModel>;
+  /** For runs that ask for one. */
+  readonly controlNet?: (runtime: Runtime) => Promise<ControlNet>;
+  /** Default that of Stable Diffusion 1.5. */
+  readonly schedulerConfig?: JsonConfig;
+  /** What the case's name begins with; default `pipelines`. */
+  readonly prefix?: string;
+};
+
+/** The case of one run of `pipelines.json`. */
+export function pipelineCase(
+  golden: GoldenFile<Runs>,
+  run: GoldenRun,
+  options: PipelineCaseOptions,
+): ConformanceCase {
+  const { setting, open, controlNet, prefix = 'pipelines' } = options;
+  const { schedulerConfig = SD15_SCHEDULER } = options;
+  return {
+    name: `${prefix}/${run.name}`,
     tolerance: latentTolerance(setting),
     run: async (runtime) => {
-      const isXl = run.pipeline === 'StableDiffusionXLPipeline';
-      const family = isXl ? 'xl' : run.name.endsWith('/9ch') ? 'inpaint' : 'sd15';
-      const model = await open[family](runtime);
       const request = pipelineRequest(golden, run);
-      const controlNets = new Map(
-        request.control === undefined ? [] : [[CONTROL_NET, await open.controlNet(runtime)]],
-      );
+      const net = request.control === undefined ? undefined : await controlNet?.(runtime);
+      const controlNets = new Map(net === undefined ? [] : [[CONTROL_NET, net]]);
       const { images, latents } = await generate(
-        model,
-        { ...request, schedulerConfig: SD15_SCHEDULER },
+        await open(runtime),
+        { ...request, schedulerConfig },
         { controlNets },
       );
       return [
@@ -112,7 +137,7 @@ export async function pipelinesCases(
         },
       ];
     },
-  }));
+  };
 }
 
 /** All cases of `embedded.json`, on the project's own model. */

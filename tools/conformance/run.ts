@@ -6,6 +6,8 @@ import type { Runtime } from '../../src/runtime/runtime.ts';
 import { runCase, type ConformanceCase, type Outcome, type Setting } from './case.ts';
 import type { GoldenFolder } from './folder.ts';
 import { clipTokensCases } from './clip-tokens-cases.ts';
+import { distilledCases } from './distilled-cases.ts';
+import { exportedPartsCases, exportedPipelinesCases } from './exported-cases.ts';
 import { fullsizeCases } from './fullsize-cases.ts';
 import { loraCases } from './lora-cases.ts';
 import { partsCases } from './parts-cases.ts';
@@ -18,11 +20,16 @@ const FILES = {
   'clip-tokens': clipTokensCases,
   rng: rngCases,
   schedulers: schedulersCases,
-  parts: partsCases,
+  parts: async (folder: GoldenFolder, setting: Setting) => [
+    ...(await partsCases(folder, setting)),
+    ...(await exportedPartsCases(folder, setting)),
+  ],
   pipelines: async (folder: GoldenFolder, setting: Setting) => [
     ...(await pipelinesCases(folder, setting)),
+    ...(await exportedPipelinesCases(folder, setting)),
     ...(await loraCases(folder, setting)),
   ],
+  distilled: distilledCases,
   embedded: embeddedCases,
   fullsize: fullsizeCases,
 } as const;

@@ -12,6 +12,7 @@ import { generate, type GenerateRequest } from '../../../src/pipelines/generate.
 import type { Runtime } from '../../../src/runtime/runtime.ts';
 import { startRuntime } from '../../../src/runtime/start.ts';
 import { hostTensor, type HostTensor } from '../../../src/tensor/host-tensor.ts';
+import type { TextEncoder as ClipTextEncoder } from '../../../src/models/text-encoder.ts';
 import type { TensorEntry } from '../../../src/weights/checkpoint.ts';
 import type { Embedding } from '../../../src/weights/embedding.ts';
 import { readRows } from '../../../src/weights/read-tensor.ts';
@@ -148,9 +149,8 @@ describe('an embedding', () => {
   test('that equals the vector of a token is that token', async () => {
     const [{ tokenizer, encoder }] = model.texts;
     const [id = 0] = tokenizer.tokenize('a');
-    const entry = encoder.stage.checkpoint.tensors.get(
-      'text_model.embeddings.token_embedding.weight',
-    );
+    const { checkpoint } = (encoder as ClipTextEncoder).stage;
+    const entry = checkpoint.tensors.get('text_model.embeddings.token_embedding.weight');
     const row = await readRows(entry as TensorEntry, [id]);
     const embeddings = [{ name: 'toy', vectors: [hostTensor(row, [1, width])] }];
     expect(bits(await drawn('(toy:1.2) cat', { embeddings }))).toEqual(
