@@ -65,6 +65,7 @@ export type {
   ModelFacts,
   OpenModelOptions,
 } from './engine/engine.ts';
+export type { Fit, Judgement, ModelVerdict } from './engine/verdicts.ts';
 export type { ClipOutput } from './networks/clip-text.ts';
 export type { Generated, GenerateOptions, GenerateRequest } from './pipelines/generate.ts';
 export type { GenerateProgress } from './pipelines/progress.ts';

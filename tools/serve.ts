@@ -55,7 +55,7 @@ async function main(): Promise<void> {
       void artist.restart();
     };
     return startBrowserEngine({ backend: chosen, allowSoftware, onGone, log });
-  });
+  }, manifest.models);
   // Started now, so that what is wrong is said now.
   log(describeReport(await artist.report()));
   const { key } = values;

@@ -5,6 +5,7 @@
  * Jobs and pictures are kept in the browser's own storage.
  */
 
+import type { Judgement } from '../engine/verdicts.ts';
 import type { MemoryReport } from '../engine/engine.ts';
 import { browserStorage } from '../jobs/indexed-db-storage.ts';
 import { JobQueue } from '../jobs/job-queue.ts';
@@ -113,7 +114,7 @@ export class Client {
     this.models = manifest.models;
     this.adjuncts = manifest.adjuncts ?? [];
     this.defaultModel = manifest.default;
-    this.#artist = new EngineArtist(start);
+    this.#artist = new EngineArtist(start, manifest.models);
     const presence = tabPresence();
     const queue = new JobQueue({ storage, ...(presence === undefined ? {} : { presence }) });
     const publishFile =
@@ -200,6 +201,16 @@ export class Client {
   /** What draws and why; starts the engine if need be. */
   report(): Promise<RuntimeReport> {
     return this.#artist.report();
+  }
+
+  /**
+   * Which models this machine can draw with, how fast, and which suits it best; starts the engine if need be, and downloads
+   * nothing of a model.
+   *
+   * @param entries default the models of the manifest.
+   */
+  judge(entries: readonly ModelEntry[] = this.models): Promise<Judgement> {
+    return this.#artist.judge(entries);
   }
 
   /** Memory of weights now; starts the engine if need be. */

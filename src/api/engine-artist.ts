@@ -4,6 +4,7 @@
 
 import type { DownloadProgress } from '../downloads/progress.ts';
 import type { Engine, MemoryReport } from '../engine/engine.ts';
+import type { Judgement } from '../engine/verdicts.ts';
 import { pictureFromPlanes, type Picture } from '../image/picture.ts';
 import type { ModelEntry } from '../models/manifest.ts';
 import type { Generated } from '../pipelines/generate.ts';
@@ -20,17 +21,24 @@ export type DrawingEngine = Pick<
 > & {
   /** Memory of weights now. */
   memory(): MemoryReport | Promise<MemoryReport>;
+  /** Which models it can draw with. */
+  judge(entries: readonly ModelEntry[]): Judgement | Promise<Judgement>;
 };
 
 /** See the file's header. */
 export class EngineArtist implements Artist {
   readonly #start: () => Promise<DrawingEngine>;
   readonly #open = new Set<string>();
+  readonly #models: readonly ModelEntry[];
   #engine: Promise<DrawingEngine> | undefined;
 
-  /** @param start Starts the engine, when it is first needed and again after a start that failed. */
-  constructor(start: () => Promise<DrawingEngine>) {
+  /**
+   * @param start Starts the engine, when it is first needed and again after a start that failed.
+   * @param models The models there are, to name another one where one has no room; default none.
+   */
+  constructor(start: () => Promise<DrawingEngine>, models: readonly ModelEntry[] = []) {
     this.#start = start;
+    this.#models = models;
   }
 
   async draw(
@@ -92,6 +100,11 @@ export class EngineArtist implements Artist {
     return (await this.#started()).report;
   }
 
+  /** Which models this machine can draw with; starts the engine if need be. */
+  async judge(entries: readonly ModelEntry[]): Promise<Judgement> {
+    return (await this.#started()).judge(entries);
+  }
+
   /** Memory of weights now; starts the engine if need be. */
   async memory(): Promise<MemoryReport> {
     return (await this.#started()).memory();
@@ -103,7 +116,11 @@ export class EngineArtist implements Artist {
     signal: ArtistOptions['signal'],
     onDownload?: (progress: DownloadProgress) => void,
   ): Promise<void> {
-    await engine.openModel(entry, { signal, onDownload: (progress) => onDownload?.(progress) });
+    await engine.openModel(entry, {
+      signal,
+      alternatives: this.#models,
+      onDownload: (progress) => onDownload?.(progress),
+    });
     this.#open.add(entry.id);
   }
 

@@ -61,7 +61,7 @@ export async function prepareGeneration(
   const { delivered, drawn } = canvas;
   const { instancePrompt } = entry;
   const texts = await finalTexts(request, { version, instancePrompt });
-  const adjuncts = namedAdjuncts(request, texts, models);
+  const adjuncts = namedAdjuncts(request, texts, models, entry);
   const drawing: Drawing = {
     request,
     modelId: entry.id,

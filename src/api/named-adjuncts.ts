@@ -3,17 +3,21 @@
  */
 
 import type { Adjuncts, NamedLora } from '../engine/adjuncts.ts';
-import type { AdjunctEntry } from '../models/manifest.ts';
+import type { AdjunctEntry, ModelEntry } from '../models/manifest.ts';
 import { readPrompt } from '../text/prompt/read-prompt.ts';
 import { fieldError, theField } from '../util/field-error.ts';
 import type { ModelRegistry } from './model-registry.ts';
 import type { GenerationRequest } from './schema/request-types.ts';
 
-/** The entries; throws a `fieldError` about a LoRA that a prompt mentions and that is not here. */
+/**
+ * The entries; throws a `fieldError` about a LoRA that a prompt mentions and that is not here, and about everything that was
+ * made for another family of models than `model`.
+ */
 export function namedAdjuncts(
   request: GenerationRequest,
   { prompt, negativePrompt }: { prompt: string; negativePrompt: string },
   models: ModelRegistry,
+  model: ModelEntry,
 ): Adjuncts {
   const entries = (kind: AdjunctEntry['kind'], ids: readonly string[]): AdjunctEntry[] =>
     ids.flatMap((id) => models.adjunct(kind, id) ?? []);
@@ -24,12 +28,41 @@ export function namedAdjuncts(
   ];
   const nets = 'controlnet_model' in request ? request.controlnet_model : [];
   const [vae] = request.vae === null ? [] : entries('vae', [request.vae]);
-  return {
-    loras,
-    embeddings: entries('embedding', request.embeddings_model),
-    controlNets: entries('controlnet', nets),
-    ...(vae === undefined ? {} : { vae }),
-  };
+  const embeddings = entries('embedding', request.embeddings_model);
+  const controlNets = entries('controlnet', nets);
+  refuseStrangers(
+    {
+      lora_model: loras.map(({ entry }) => entry),
+      embeddings_model: embeddings,
+      controlnet_model: controlNets,
+      vae: vae === undefined ? [] : [vae],
+    },
+    model,
+  );
+  return { loras, embeddings, controlNets, ...(vae === undefined ? {} : { vae }) };
+}
+
+/** What was made for another family would be downloaded in vain. */
+function refuseStrangers(
+  named: Readonly<Record<string, readonly AdjunctEntry[]>>,
+  { id: modelId, family }: ModelEntry,
+): void {
+  const messages = Object.entries(named).flatMap(([field, entries]) => {
+    const strangers = entries.filter((entry) => !sharesFamily(entry, family));
+    const sentences = strangers.map(
+      (entry) =>
+        `${theField(field)}: ${entry.id} is for models of the family ${entry.family ?? ''}, and ${modelId} is of the family ${family ?? ''}.`,
+    );
+    return sentences.length === 0 ? [] : [[field, sentences] as const];
+  });
+  if (messages.length > 0) throw fieldError(Object.fromEntries(messages));
+}
+
+/** Where a family is not given, it is found out when the files are here. SD 1 and 2 have the same latents. */
+function sharesFamily({ kind, family: own }: AdjunctEntry, family: ModelEntry['family']): boolean {
+  if (own === undefined || family === undefined || own === family) return true;
+  const latents = ['sd1', 'sd2'];
+  return kind === 'vae' && latents.includes(own) && latents.includes(family);
 }
 
 /** Strengths go by position; one is for all, and 1 stands where the list is too short. */

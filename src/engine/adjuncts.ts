@@ -70,6 +70,11 @@ export class OpenModels {
     this.#runtime = runtime;
   }
 
+  /** Whether a model is open under this id. */
+  isOpen(id: string): boolean {
+    return this.#models.has(id);
+  }
+
   /** Opens a model under its entry's id, unless it is open. */
   async open(entry: ModelEntry, options: OpenOptions): Promise<DiffusionModel> {
     const { id, preview } = entry;

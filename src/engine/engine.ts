@@ -8,6 +8,7 @@
 import { Annotators } from '../annotators/annotators.ts';
 import { EngineError } from '../errors.ts';
 import { ControlNet } from '../models/controlnet.ts';
+import { FootprintPlanner } from '../models/footprint.ts';
 import type { ModelEntry } from '../models/manifest.ts';
 import type { TrunkInputs } from '../models/network-inputs.ts';
 import type { OpenPartsOptions } from '../models/open-parts.ts';
@@ -23,6 +24,7 @@ import {
   type GenerateRequest,
 } from '../pipelines/generate.ts';
 import type { RuntimeReport } from '../runtime/report.ts';
+import { machineOf, type MachineProfile } from '../runtime/machine.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { startRuntime, type RuntimeOptions } from '../runtime/start.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
@@ -33,6 +35,7 @@ import { blobSource } from '../weights/byte-source.ts';
 import type { Checkpoint } from '../weights/checkpoint.ts';
 import { openCheckpoint } from '../weights/safetensors.ts';
 import { OpenModels, type Adjuncts } from './adjuncts.ts';
+import { judge, refuseLarge, type Judgement } from './verdicts.ts';
 
 /** Options of {@link Engine.start} that survive a worker's boundary. */
 export type EngineOptions = Pick<
@@ -46,7 +49,10 @@ export type EngineOptions = Pick<
   | 'limits'
   | 'powerPreference'
   | 'weightBudget'
->;
+> & {
+  /** Memory that models may take, in bytes; default an estimate, see {@link MachineProfile}. */
+  readonly memoryBytes?: number | undefined;
+};
 
 /** Which network a component is. */
 export type ComponentKind = 'text_encoder' | 'unet' | 'controlnet' | 'vae';
@@ -89,7 +95,10 @@ export type CallOptions = {
 };
 
 /** Options of {@link Engine.openModel}. */
-export type OpenModelOptions = Pick<OpenPartsOptions, 'signal' | 'onDownload'>;
+export type OpenModelOptions = Pick<OpenPartsOptions, 'signal' | 'onDownload'> & {
+  /** Models to name where this one has no room; default none. */
+  readonly alternatives?: readonly ModelEntry[] | undefined;
+};
 
 /** Options of {@link Engine.generate}. */
 export type EngineGenerateOptions = Omit<GenerateOptions, 'controlNets'> & {
@@ -132,18 +141,30 @@ export class Engine {
   readonly #drawing = new SerialQueue();
   /** What is in use and why. */
   readonly report: RuntimeReport;
+  readonly #planner: FootprintPlanner;
 
-  private constructor(runtime: Runtime, report: RuntimeReport, annotators: Annotators) {
+  private constructor(
+    runtime: Runtime,
+    report: RuntimeReport,
+    machine: MachineProfile,
+    annotators: Annotators,
+  ) {
     this.#runtime = runtime;
     this.#annotators = annotators;
     this.#models = new OpenModels(runtime);
     this.report = report;
+    this.#planner = new FootprintPlanner(machine);
   }
 
   /** Starts an engine: on the GPU where it passes the self-check, else on wasm. */
-  static async start(options: RuntimeOptions = {}): Promise<Engine> {
+  static async start({
+    memoryBytes,
+    ...options
+  }: RuntimeOptions & Pick<EngineOptions, 'memoryBytes'> = {}): Promise<Engine> {
     const { runtime, report } = await startRuntime(options);
-    return new Engine(runtime, report, new Annotators(options));
+    const hints = { memoryBytes, deviceMemory: deviceMemory() };
+    const machine = machineOf(report, runtime.canQuantise, hints);
+    return new Engine(runtime, report, machine, new Annotators(options));
   }
 
   /** Opens a component under `id`; its weights are loaded by the first call that needs them. */
@@ -186,8 +207,21 @@ export class Engine {
     return outputs as Record<string, HostTensor>;
   }
 
-  /** Opens the model that an entry of the manifest describes, under its id; see {@link partsOf}. */
-  async openModel(entry: ModelEntry, options: OpenModelOptions = {}): Promise<ModelFacts> {
+  /** Which models this machine can draw with, and which suits it best; nothing is downloaded for it. */
+  judge(entries: readonly ModelEntry[]): Judgement {
+    return judge(entries, this.#planner);
+  }
+
+  /**
+   * Opens the model that an entry of the manifest describes, under its id; see {@link partsOf}.
+   *
+   * @throws EngineError `out-of-memory` before anything is downloaded where the machine has no room for it.
+   */
+  async openModel(
+    entry: ModelEntry,
+    { alternatives = [], ...options }: OpenModelOptions = {},
+  ): Promise<ModelFacts> {
+    if (!this.#models.isOpen(entry.id)) refuseLarge(entry, alternatives, this.#planner);
     const { nativeSize } = await this.#models.open(entry, options);
     return { nativeSize };
   }
@@ -264,6 +298,12 @@ export class Engine {
         return kind satisfies never;
     }
   }
+}
+
+/** GiB of main memory where the browser says so; see {@link MemoryHints}. */
+function deviceMemory(): number | undefined {
+  if (typeof navigator === 'undefined') return undefined;
+  return (navigator as Navigator & { readonly deviceMemory?: number }).deviceMemory;
 }
 
 async function openWeights(

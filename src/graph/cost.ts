@@ -28,6 +28,8 @@ export type GraphCost = {
   readonly weightBytes: number;
   /** Most bytes of inputs, outputs and intermediate results alive at one time; without weights. */
   readonly peakActivationBytes: number;
+  /** Bytes of every tensor, weights included, by name. */
+  readonly sizes: ReadonlyMap<string, number>;
 };
 
 /** Evaluates every node of `graph`. */
@@ -65,11 +67,20 @@ export function graphCost(graph: GraphModule, bindings: Bindings): GraphCost {
     flops: nodes.reduce((sum, node) => sum + node.flops, 0),
     weightBytes,
     peakActivationBytes: peakBytes(graph, sizes),
+    sizes,
   };
 }
 
-/** Walks the nodes in order and frees each tensor after its last use, as the runtime's planner does. */
-function peakBytes(graph: GraphModule, sizes: ReadonlyMap<string, number>): number {
+/** Which tensors share memory, and where each is used for the last time. */
+export type TensorUses = {
+  /** The tensor whose memory a tensor has: itself, or what it is a view of. */
+  readonly ownerOf: (name: string) => string;
+  /** Tensors that own memory and are not used after this node, weights and inputs included; outputs stay. */
+  readonly endingAt: (node: number) => readonly string[];
+};
+
+/** Follows the tensors of a graph through its nodes in order. */
+export function tensorUses(graph: GraphModule): TensorUses {
   const owner = new Map<string, string>();
   const ownerOf = (name: string): string => owner.get(name) ?? name;
   const lastUse = new Map<string, number>();
@@ -77,11 +88,20 @@ function peakBytes(graph: GraphModule, sizes: ReadonlyMap<string, number>): numb
     if (node.isView) owner.set(node.outputs[0] as string, ownerOf(node.inputs[0] as string));
     for (const name of [...node.inputs, ...node.outputs]) lastUse.set(ownerOf(name), i);
   }
-  for (const { name } of graph.outputs) lastUse.set(ownerOf(name), graph.nodes.length);
-  const isWeight = new Set(graph.weights.flatMap(({ values }) => values.map(({ name }) => name)));
+  for (const { name } of graph.outputs) lastUse.delete(ownerOf(name));
   const endings = new Map<number, string[]>();
-  for (const [name, index] of lastUse) endings.set(index, [...(endings.get(index) ?? []), name]);
+  for (const [name, index] of lastUse) {
+    const others = endings.get(index);
+    if (others === undefined) endings.set(index, [name]);
+    else others.push(name);
+  }
+  return { ownerOf, endingAt: (node) => endings.get(node) ?? [] };
+}
 
+/** Walks the nodes in order and frees each tensor after its last use, as the runtime's planner does. */
+function peakBytes(graph: GraphModule, sizes: ReadonlyMap<string, number>): number {
+  const { ownerOf, endingAt } = tensorUses(graph);
+  const isWeight = new Set(graph.weights.flatMap(({ values }) => values.map(({ name }) => name)));
   let live = graph.inputs.reduce((sum, { name }) => sum + (sizes.get(name) ?? 0), 0);
   let peak = live;
   const alive = new Set(graph.inputs.map(({ name }) => name));
@@ -92,7 +112,7 @@ function peakBytes(graph: GraphModule, sizes: ReadonlyMap<string, number>): numb
       alive.add(name);
     }
     peak = Math.max(peak, live);
-    for (const name of endings.get(i) ?? []) {
+    for (const name of endingAt(i)) {
       if (isWeight.has(name) || !alive.delete(name)) continue;
       live -= sizes.get(name) ?? 0;
     }

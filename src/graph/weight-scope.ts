@@ -66,7 +66,8 @@ export class WeightScope {
    */
   take(name: string, ...shapes: readonly (readonly number[])[]): TensorEntry {
     const path = this.#prefix + name;
-    const entry = this.#checkpoint.tensors.get(path);
+    const { tensors, assume } = this.#checkpoint;
+    const entry = tensors.get(path) ?? (shapes[0] && assume?.(path, shapes[0]));
     if (entry === undefined) throw missingTensor(this.#checkpoint, path);
     if (!shapes.some((shape) => shape.join() === entry.shape.join())) {
       const allowed = shapes.map((shape) => `[${shape.join(', ')}]`).join(' or ');

@@ -15,6 +15,7 @@ import type {
   ModelFacts,
   OpenModelOptions,
 } from '../engine/engine.ts';
+import type { Judgement } from '../engine/verdicts.ts';
 import type { ModelEntry } from '../models/manifest.ts';
 import type { GenerateRequest } from '../pipelines/generate.ts';
 import type { RuntimeReport } from '../runtime/report.ts';
@@ -80,11 +81,16 @@ export class EngineClient {
 
   /** Opens the model that an entry of the manifest describes, under its id; addresses are relative to the page. */
   openModel(entry: ModelEntry, options: OpenModelOptions = {}): Promise<ModelFacts> {
-    const { onDownload } = options;
+    const { onDownload, alternatives } = options;
     const listener = onDownload === undefined ? undefined : proxy(onDownload);
     return this.#abortable(options, (call) =>
-      this.#service.openModel(call, absoluteEntry(entry), listener),
+      this.#service.openModel(call, absoluteEntry(entry), listener, alternatives),
     );
+  }
+
+  /** Which models this machine can draw with, and which suits it best; nothing is downloaded for it. */
+  judge(entries: readonly ModelEntry[]): Promise<Judgement> {
+    return this.#service.judge(entries);
   }
 
   /** Draws with the model `id`; rejects with the signal's own reason when aborted, within one step. */

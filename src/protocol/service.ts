@@ -13,6 +13,7 @@ import {
   type OpenModelOptions,
 } from '../engine/engine.ts';
 import type { Adjuncts } from '../engine/adjuncts.ts';
+import type { Judgement } from '../engine/verdicts.ts';
 import { EngineError } from '../errors.ts';
 import type { ModelEntry } from '../models/manifest.ts';
 import type { GenerateOptions, GenerateRequest } from '../pipelines/generate.ts';
@@ -56,8 +57,16 @@ export class EngineService {
     call: number,
     entry: ModelEntry,
     onDownload?: OpenModelOptions['onDownload'],
+    alternatives?: OpenModelOptions['alternatives'],
   ): Promise<ModelFacts> {
-    return this.#run(call, (engine, signal) => engine.openModel(entry, { signal, onDownload }));
+    return this.#run(call, (engine, signal) =>
+      engine.openModel(entry, { signal, onDownload, alternatives }),
+    );
+  }
+
+  /** See {@link Engine.judge}. */
+  async judge(entries: readonly ModelEntry[]): Promise<Judgement> {
+    return (await this.#started()).judge(entries);
   }
 
   /** See {@link Engine.generate}. */

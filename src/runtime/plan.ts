@@ -11,6 +11,7 @@ import { graphCost, type GraphCost, type NodeCost } from '../graph/cost.ts';
 import { evaluateDim, type Bindings, type Dim } from '../graph/dim.ts';
 import type { AttentionChunks } from '../graph/ops.ts';
 import type { FloatDtype } from '../tensor/dtype.ts';
+import { poolBytes } from './buffer-pool.ts';
 
 /** Operations a second by kernel family, and bytes a second of plain data movement. */
 export type Throughput = {
@@ -33,6 +34,8 @@ export type DeviceBudget = {
   readonly maxMemoryBytes?: number;
   /** Largest sum of weights alone, where the device tells one. */
   readonly maxWeightBytes?: number;
+  /** Whether activations are buffers of a pool, as on WebGPU; default false. */
+  readonly hasBufferPool?: boolean;
   /** Measured throughput; undefined where nothing resets slow work (wasm, and renderers of tests). */
   readonly throughput: Throughput | undefined;
 };
@@ -57,7 +60,9 @@ export type Violation = {
 export type RunPlan = {
   readonly cost: GraphCost;
   readonly violations: readonly Violation[];
-  /** Weights and activations together, in bytes. */
+  /** Bytes beside the weights: the activations, or the pool's buffers for them. */
+  readonly workBytes: number;
+  /** Weights and what comes beside them, in bytes. */
   readonly memoryBytes: number;
   /** Estimated seconds; undefined without a measured throughput. */
   readonly seconds: number | undefined;
@@ -88,7 +93,9 @@ export function planRun(graph: GraphModule, bindings: Bindings, budget: DeviceBu
       check('time', nodeSeconds(node, throughput), MAX_DISPATCH_SECONDS);
     return found;
   });
-  const memoryBytes = cost.weightBytes + cost.peakActivationBytes;
+  const workBytes =
+    budget.hasBufferPool === true ? poolBytes(graph, cost.sizes) : cost.peakActivationBytes;
+  const memoryBytes = cost.weightBytes + workBytes;
   const { maxMemoryBytes = Infinity } = budget;
   if (memoryBytes > maxMemoryBytes) {
     violations.push({
@@ -102,6 +109,7 @@ export function planRun(graph: GraphModule, bindings: Bindings, budget: DeviceBu
   return {
     cost,
     violations,
+    workBytes,
     memoryBytes,
     seconds:
       throughput === undefined

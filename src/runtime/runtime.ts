@@ -74,6 +74,11 @@ export class Runtime {
     return this.#host.backend;
   }
 
+  /** Whether graphs may have quantised weights. */
+  get canQuantise(): boolean {
+    return this.#host.canQuantise;
+  }
+
   /** What the device allows graphs of a format. */
   budget(dtype: FloatDtype): DeviceBudget {
     return this.#host.budget(dtype);

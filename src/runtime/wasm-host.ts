@@ -15,13 +15,13 @@ export type WasmHostOptions = OrtOptions & {
 };
 
 /** The heap ends at 4 GB, of which the runtime itself and fragmentation take some. */
-const WASM_BUDGET: DeviceBudget = {
+export const WASM_BUDGET = {
   maxBufferBytes: 2 ** 30,
   maxBindingBytes: 2 ** 30,
   maxMemoryBytes: 3.6 * 2 ** 30,
   maxWeightBytes: WASM_WEIGHT_LIMIT,
   throughput: undefined,
-};
+} as const satisfies DeviceBudget;
 
 /** Loads the CPU build and wraps it as a host; nothing resets slow work there, so it has no time limit. */
 export async function startWasmHost(

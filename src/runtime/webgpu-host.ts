@@ -73,6 +73,7 @@ function deviceBudget(
   return {
     maxBufferBytes: limits.maxBufferSize,
     maxBindingBytes: limits.maxStorageBufferBindingSize,
+    hasBufferPool: true,
     throughput,
   };
 }

@@ -40,4 +40,6 @@ export type Checkpoint = {
   /** Tells this set of weights apart from all others of the session: part of every weight key. */
   readonly id: string;
   readonly tensors: ReadonlyMap<string, TensorEntry>;
+  /** Of a checkpoint that is only imagined: the tensor that a network asks for by name and shape. */
+  readonly assume?: (name: string, shape: readonly number[]) => TensorEntry;
 };

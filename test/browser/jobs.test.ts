@@ -34,6 +34,7 @@ const engine: DrawingEngine = {
       warnings: [],
     }),
   describePrompt: () => Promise.reject(new Error('nobody asks for it')),
+  judge: () => Promise.reject(new Error('nobody asks for it')),
   unload: () => Promise.resolve(),
   memory: () => ({ residentBytes: 0, uploadedBytes: 0 }),
   dispose: () => Promise.resolve(),

@@ -131,6 +131,7 @@ async function engineOf(
     describePrompt: (entry, prompt, options) => call('describePrompt', [entry, prompt, options]),
     unload: (id) => call('unload', [id]),
     memory: () => call('memory', []),
+    judge: (entries) => call('judge', [entries]),
     dispose: end,
   } as DrawingEngine;
   return engine;

@@ -52,6 +52,7 @@ function stub(warnings: readonly string[] = []) {
       });
     },
     describePrompt: () => Promise.reject(new Error('nobody asks for it')),
+    judge: () => Promise.reject(new Error('nobody asks for it')),
     unload: () => Promise.resolve(),
     memory: () => ({ residentBytes: 1, uploadedBytes: 2 }),
     dispose: () => {

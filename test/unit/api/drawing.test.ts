@@ -38,6 +38,7 @@ const client = new Client(
         warnings: [],
       }),
       describePrompt: () => Promise.reject(new Error('nobody asks for it')),
+      judge: () => Promise.reject(new Error('nobody asks for it')),
       memory: () => ({ residentBytes: 0, uploadedBytes: 0 }),
       unload: () => Promise.resolve(),
       dispose: () => Promise.resolve(),

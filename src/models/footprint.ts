@@ -1,0 +1,198 @@
+/**
+ * What a model needs on a machine, told before anything of it is downloaded: memory and time of each network.
+ *
+ * The networks are written over imagined checkpoints and planned by the runtime that would run them, so that formats, cuts
+ * and tiles are those of a real run.
+ */
+
+import { isEngineError } from '../errors.ts';
+import type { WeightBits } from '../graph/builder.ts';
+import type { ClipOutput } from '../networks/clip-text.ts';
+import type { JsonConfig } from '../networks/config.ts';
+import { sizeMultiple } from '../networks/unet-config.ts';
+import { imaginedHost, type MachineProfile } from '../runtime/machine.ts';
+import type { Violation } from '../runtime/plan.ts';
+import { Runtime } from '../runtime/runtime.ts';
+import type { FittedGraph } from '../runtime/stage.ts';
+import { assumedCheckpoint } from '../weights/assumed-checkpoint.ts';
+import { LIGHT_VAE, type ModelConfigs } from './families.ts';
+import { TextEncoder } from './text-encoder.ts';
+import { tilesOf } from './tiling.ts';
+import { UNet } from './unet.ts';
+import { Autoencoder } from './vae.ts';
+
+/** One network at one size. */
+export type StageFootprint = {
+  /** Bytes of its weights in the format that they would be held in. */
+  readonly weightBytes: number;
+  /** Bytes of memory that a run takes beside the weights. */
+  readonly workBytes: number;
+  /** Of one run; undefined where the machine's speed was not measured. */
+  readonly seconds: number | undefined;
+  /** Operations of one run; multiply and add are two. */
+  readonly flops: number;
+  /** What of it the machine does not allow; undefined when it can run. */
+  readonly problem: Pick<Violation, 'reason' | 'value' | 'limit'> | undefined;
+};
+
+/** The networks that draw a picture. */
+export type Footprint = {
+  /** Text encoders, one prompt each. */
+  readonly texts: readonly StageFootprint[];
+  /** One evaluation. */
+  readonly unet: StageFootprint;
+  /** One picture, or the tile that it is decoded in at one time. */
+  readonly decoder: StageFootprint;
+  /** How many tiles a picture is decoded in. */
+  readonly tiles: number;
+};
+
+/** What a footprint is told of. */
+export type FootprintSize = {
+  /** Of the picture, in pixels. */
+  readonly width: number;
+  readonly height: number;
+  /** Rows of an evaluation: two a picture with guidance, else one. */
+  readonly rows: number;
+};
+
+/** Tokens of a prompt. */
+const TOKENS = 77;
+
+/** How a model would be held. */
+export type FootprintForm = {
+  /** Bits of the weights of large linear layers. */
+  readonly weightBits: WeightBits;
+  /** Whether TAESD decodes in place of the model's own autoencoder. */
+  readonly hasLightVae: boolean;
+};
+
+/** Tells footprints on one machine; the graph of a network is written once for all models and sizes. */
+export class FootprintPlanner {
+  readonly machine: MachineProfile;
+  readonly #sets = new Map<WeightBits, ImaginedNetworks>();
+
+  constructor(machine: MachineProfile) {
+    this.machine = machine;
+  }
+
+  /** What a model of such networks needs for a picture. */
+  footprint(
+    { texts, unet, vae }: ModelConfigs,
+    size: FootprintSize,
+    { weightBits, hasLightVae }: FootprintForm,
+  ): Footprint {
+    let networks = this.#sets.get(weightBits);
+    if (networks === undefined) {
+      networks = new ImaginedNetworks(this.machine, weightBits);
+      this.#sets.set(weightBits, networks);
+    }
+    const decoder = networks.vae(hasLightVae ? LIGHT_VAE : vae);
+    const { scale, config } = decoder;
+    const [height, width] = [size.height / scale, size.width / scale];
+    const latents = [size.rows, config.latentChannels, height, width] as const;
+    const all = networks;
+    return {
+      texts: texts.map((text) => all.encoding(text, texts.length > 1)),
+      unet: networks.evaluation(unet, latents),
+      ...networks.decoding(decoder, height, width),
+    };
+  }
+}
+
+/** Networks over imagined checkpoints, by their configs. */
+class ImaginedNetworks {
+  readonly #runtime: Runtime;
+  readonly #known = new Map<string, unknown>();
+
+  constructor(machine: MachineProfile, weightBits: WeightBits) {
+    this.#runtime = new Runtime(imaginedHost(machine), { weightBits });
+  }
+
+  vae(json: JsonConfig): Autoencoder {
+    return this.#once(json, (id) => new Autoencoder(this.#runtime, json, assumedCheckpoint(id)));
+  }
+
+  /** @param isOneOfTwo SDXL reads the last layer but one, and the second encoder's pooled text. */
+  encoding(json: JsonConfig, isOneOfTwo: boolean): StageFootprint {
+    const { stage, config } = this.#once(
+      json,
+      (id) => new TextEncoder(this.#runtime, json, assumedCheckpoint(id)),
+    );
+    const outputs: ClipOutput[] = [
+      { kind: 'hidden', name: 'state', layer: isOneOfTwo ? -2 : -1, normed: !isOneOfTwo },
+    ];
+    if (config.hasProjection) outputs.push({ kind: 'pooled', name: 'pooled', projected: true });
+    const inputs = {
+      embeddings: { dims: [1, TOKENS, config.width] },
+      pool_mask: { dims: [1, 1, TOKENS] },
+    };
+    return footprintOf(this.#runtime.fit(stage, outputs, inputs));
+  }
+
+  evaluation(
+    json: JsonConfig,
+    [rows, channels, height, width]: readonly [number, number, number, number],
+  ): StageFootprint {
+    const { stage, config } = this.#once(
+      json,
+      (id) => new UNet(this.#runtime, json, assumedCheckpoint(id)),
+    );
+    const { added, guidanceWidth, levels } = config;
+    const extraChannels = config.inChannels - channels;
+    const inputs = {
+      sample: { dims: [rows, channels, height, width] },
+      extra: { dims: [rows, extraChannels, height, width] },
+      time_proj: { dims: [rows, levels[0]?.channels ?? 0] },
+      encoder_hidden_states: { dims: [rows, TOKENS, config.contextWidth] },
+      added_cond: {
+        dims: [rows, added === undefined ? 0 : added.textWidth + added.sizes * added.sizeWidth],
+      },
+      timestep_cond: { dims: [rows, guidanceWidth ?? 0] },
+    };
+    const isRagged = height % sizeMultiple(config) !== 0 || width % sizeMultiple(config) !== 0;
+    const variant = { controlNets: 0, isRagged, extraChannels };
+    return footprintOf(this.#runtime.fit(stage, variant, inputs));
+  }
+
+  decoding(
+    vae: Autoencoder,
+    height: number,
+    width: number,
+  ): Pick<Footprint, 'decoder' | 'tiles'> {
+    const { decoder, config } = vae;
+    const at = (h: number, w: number): StageFootprint =>
+      footprintOf(
+        this.#runtime.fit(decoder, null, { latents: { dims: [1, config.latentChannels, h, w] } }),
+      );
+    try {
+      const tile = vae.tileFor('decode', height, width);
+      if (tile === undefined) return { decoder: at(height, width), tiles: 1 };
+      return {
+        decoder: at(Math.min(tile, height), Math.min(tile, width)),
+        tiles: tilesOf(height, width, tile).length,
+      };
+    } catch (error) {
+      // Even the smallest tile is too much.
+      if (!isEngineError(error) || error.code !== 'unsupported') throw error;
+      return { decoder: at(height, width), tiles: 1 };
+    }
+  }
+
+  #once<T>(json: JsonConfig, make: (id: string) => T): T {
+    const id = JSON.stringify(json);
+    const known = this.#known.get(id) as T | undefined;
+    if (known !== undefined) return known;
+    const made = make(id);
+    this.#known.set(id, made);
+    return made;
+  }
+}
+
+function footprintOf({ plan }: FittedGraph): StageFootprint {
+  const { cost, workBytes, seconds, violations } = plan;
+  const { weightBytes, flops } = cost;
+  // What is bound in pieces is no problem.
+  const problem = violations.find(({ reason }) => reason !== 'binding');
+  return { weightBytes, workBytes, seconds, flops, problem };
+}
