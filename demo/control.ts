@@ -4,8 +4,9 @@
  * A hint that is made is made once, by the library, and then sent as it is: what is shown is what the net sees.
  */
 
-import { isEngineError, type AdjunctEntry, type Client } from '../src/index.ts';
+import { isEngineError, type AdjunctEntry, type Client, type ModelEntry } from '../src/index.ts';
 import { byId } from './dom.ts';
+import { goesWith } from './family.ts';
 import { clearErrors, showError } from './field-errors.ts';
 
 /** Milliseconds without a change until the hint is made. */
@@ -17,27 +18,29 @@ const AS_IT_IS = 'none';
 /** The kind whose hint no file can hold: it is made of the picture and the mask when it is shown to the net. */
 const MADE_LATE = 'inpaint';
 
+/** What is drawn, as far as a hint depends on it. */
+export type ControlledDrawing = {
+  readonly model: () => ModelEntry;
+  /** Fields of the request: its size and what else a hint depends on, the mask among them. */
+  readonly basis: () => Promise<Readonly<Record<string, unknown>>>;
+};
+
 /** See the file's header. */
 export class Control {
   readonly #client: Client;
-  readonly #basis: () => Promise<Readonly<Record<string, unknown>>>;
+  readonly #drawing: ControlledDrawing;
   readonly #net = byId('controlnet_model', HTMLSelectElement);
   readonly #kind = byId('controlnet_type', HTMLSelectElement);
   readonly #shown = byId('hint-picture', HTMLImageElement);
   #picture: Blob | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #made: Promise<Blob> | undefined;
+  /** The last hint, and all that it was made of. */
+  #made: { readonly key: string; readonly picture: Blob; readonly hint: Promise<Blob> } | undefined;
   #asked = 0;
 
-  /** @param basis The fields of a request that a hint depends on, the mask among them. */
-  constructor(client: Client, basis: () => Promise<Readonly<Record<string, unknown>>>) {
+  constructor(client: Client, drawing: ControlledDrawing) {
     this.#client = client;
-    this.#basis = basis;
-    this.#net.replaceChildren(
-      new Option('None', ''),
-      ...this.#nets.map(({ id, name }) => new Option(name, id)),
-    );
-    byId('control', HTMLElement).hidden = this.#nets.length === 0;
+    this.#drawing = drawing;
     this.#kind.replaceChildren(
       ...client.hintKinds.map(({ kind }) => new Option(kind.replaceAll('_', ' '), kind)),
       new Option('nothing: it is a hint already', AS_IT_IS),
@@ -51,6 +54,20 @@ export class Control {
   /** The net that is chosen, if any. */
   get net(): AdjunctEntry | undefined {
     return this.#nets.find(({ id }) => id === this.#net.value);
+  }
+
+  /** Offers the nets that go with the model; one that does not is left. */
+  #offer(): void {
+    const nets = this.#nets;
+    const offered = [...this.#net.options].map(({ value }) => value).join();
+    if (['', ...nets.map(({ id }) => id)].join() === offered) return;
+    const { value } = this.#net;
+    this.#net.replaceChildren(
+      new Option('None', ''),
+      ...nets.map(({ id, name }) => new Option(name, id)),
+    );
+    this.#net.value = nets.some(({ id }) => id === value) ? value : '';
+    byId('control', HTMLElement).hidden = nets.length === 0;
   }
 
   /** Whether there is a net to choose. */
@@ -78,7 +95,7 @@ export class Control {
 
   /** Makes the hint again, soon: the picture, the net or the size has changed. */
   update(): void {
-    this.#made = undefined;
+    this.#offer();
     this.#showState();
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#showHint(), PAUSE);
@@ -101,7 +118,8 @@ export class Control {
   }
 
   get #nets(): readonly AdjunctEntry[] {
-    return this.#client.adjuncts.filter(({ kind }) => kind === 'controlnet');
+    const nets = this.#client.adjuncts.filter(({ kind }) => kind === 'controlnet');
+    return nets.filter((net) => goesWith(net, this.#drawing.model()));
   }
 
   #listen(): void {
@@ -149,7 +167,8 @@ export class Control {
     byId('control-recap', HTMLElement).textContent = net?.name ?? '';
     byId('control-rest', HTMLElement).hidden = net === undefined;
     const kind = this.#client.hintKinds.find((each) => each.kind === this.#kind.value);
-    byId('kind-about', HTMLElement).textContent = kind?.about ?? '';
+    const by = kind?.annotator && `; by ${kind.annotator.name}, downloaded when it is first needed`;
+    byId('kind-about', HTMLElement).textContent = `${kind?.about ?? ''}${by ?? ''}`;
     byId('control-drop', HTMLElement).hidden = this.#picture !== undefined;
     byId('control-chosen', HTMLElement).hidden = this.#picture === undefined;
   }
@@ -158,41 +177,45 @@ export class Control {
     const picture = this.#picture;
     const asked = ++this.#asked;
     if (picture === undefined || this.net === undefined) return;
+    const state = byId('hint-state', HTMLElement);
+    state.textContent = 'Making the hint';
     try {
       const hint = await this.#hintOf(picture);
       if (asked !== this.#asked) return;
       URL.revokeObjectURL(this.#shown.src);
       this.#shown.src = URL.createObjectURL(hint);
       this.#shown.hidden = false;
+      state.textContent = 'What the net is shown';
     } catch (error) {
       if (asked !== this.#asked) return;
       this.#shown.hidden = true;
+      state.textContent = 'There is no hint';
       this.#refuse(error);
     }
   }
 
   /** What the net is given, in the size that is drawn; the same one until something changes. */
-  #hintOf(picture: Blob): Promise<Blob> {
-    this.#made ??= this.#make(picture);
-    return this.#made;
-  }
-
-  async #make(picture: Blob): Promise<Blob> {
+  async #hintOf(picture: Blob): Promise<Blob> {
     const kind = this.#kind.value;
-    const { mask_image, ...basis } = await this.#basis();
+    const { mask_image, ...basis } = await this.#drawing.basis();
     const isSent = kind === AS_IT_IS || kind === MADE_LATE;
-    const source = isSent
-      ? { control_image: picture, auto_hint: 'no' }
-      : { init_image: picture, auto_hint: 'yes' };
-    const [hint = picture] = await this.#client.hints({
+    const fields = {
       ...basis,
-      ...source,
       controlnet_model: this.#net.value,
+      auto_hint: isSent ? 'no' : 'yes',
       ...(kind === AS_IT_IS ? {} : { controlnet_type: kind }),
-      ...(kind === MADE_LATE ? { mask_image: mask_image ?? null } : {}),
       // A hint needs no prompt.
       guess_mode: 'yes',
-    });
+    };
+    const key = JSON.stringify(fields);
+    const known = this.#made;
+    if (known?.key === key && known.picture === picture && kind !== MADE_LATE) return known.hint;
+    const images = isSent ? { control_image: picture } : { init_image: picture };
+    const mask = kind === MADE_LATE ? { mask_image: mask_image ?? null } : {};
+    const made = this.#client.hints({ ...fields, ...images, ...mask });
+    const hint = made.then(([first = picture]) => first);
+    this.#made = { key, picture, hint };
+    hint.catch(() => (this.#made = undefined));
     return hint;
   }
 

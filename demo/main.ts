@@ -32,10 +32,13 @@ const startImage = new StartImage(() => {
   changed();
   control.update();
 });
-const control = new Control(client, async () => {
-  const { model_id, width, height, seed } = settings.body();
-  const { mask_image } = await startImage.fields();
-  return { model_id, width, height, seed, fit: startImage.fit, mask_image };
+const control = new Control(client, {
+  model: () => settings.model,
+  basis: async () => {
+    const { model_id, width, height, seed } = settings.body();
+    const { mask_image } = await startImage.fields();
+    return { model_id, width, height, seed, fit: startImage.fit, mask_image };
+  },
 });
 const panel = new EnginePanel();
 const readings = ['prompt', 'negative_prompt'].map(
@@ -181,7 +184,7 @@ function updateIdeas(): void {
 function readingFor(): ReadingFor {
   const { embeddings_model: embeddings } = settings.body();
   return {
-    model: settings.model.id,
+    model: settings.model,
     steps: stepsDrawn(),
     embeddings: typeof embeddings === 'string' ? embeddings.split(',') : [],
   };

@@ -5,9 +5,11 @@
 import {
   isEngineError,
   type Client,
+  type ModelEntry,
   type PromptDescription,
   type StageDescription,
 } from '../src/index.ts';
+import { goesWith } from './family.ts';
 import { byId, textElement, within } from './dom.ts';
 import {
   embeddingRemarks,
@@ -23,7 +25,7 @@ const PAUSE = 200;
 
 /** What a prompt is read for. */
 export type ReadingFor = {
-  readonly model: string;
+  readonly model: ModelEntry;
   /** Steps that it may be edited over. */
   readonly steps: number;
   /** Ids of the embeddings that are chosen. */
@@ -61,12 +63,11 @@ export class PromptReading {
       this.#root.hidden = true;
       return;
     }
-    const { model, steps, embeddings } = this.#readingFor();
+    const { model, steps } = this.#readingFor();
     const isNegative = this.#field.name === 'negative_prompt';
     try {
-      const read = await this.#client.describePrompt(model, prompt, { steps, isNegative });
-      if (asked === this.#asked)
-        this.#show(prompt, read, this.#remarksOf(prompt, read, embeddings));
+      const read = await this.#client.describePrompt(model.id, prompt, { steps, isNegative });
+      if (asked === this.#asked) this.#show(prompt, read, this.#remarksOf(prompt, read));
     } catch (error) {
       // An engine that does not start says so elsewhere.
       const remark = remarkOf(error);
@@ -75,11 +76,8 @@ export class PromptReading {
     }
   }
 
-  #remarksOf(
-    prompt: string,
-    { loras, notes }: PromptDescription,
-    chosen: readonly string[],
-  ): Remark[] {
+  #remarksOf(prompt: string, { loras, notes }: PromptDescription): Remark[] {
+    const { embeddings: chosen } = this.#readingFor();
     const known = this.#ids('lora');
     const missing = loras.filter(({ name }) => !known.includes(name));
     const here = known.length === 0 ? 'none is here' : `those here are: ${known.join(', ')}`;
@@ -93,7 +91,9 @@ export class PromptReading {
   }
 
   #ids(kind: 'lora' | 'embedding'): string[] {
-    return this.#client.adjuncts.filter((entry) => entry.kind === kind).map(({ id }) => id);
+    const { model } = this.#readingFor();
+    const entries = this.#client.adjuncts.filter((entry) => entry.kind === kind);
+    return entries.filter((entry) => goesWith(entry, model)).map(({ id }) => id);
   }
 
   #show(prompt: string, read: PromptDescription | undefined, remarks: readonly Remark[]): void {

@@ -23,7 +23,7 @@ import type { RuntimeReport } from '../runtime/report.ts';
 import type { PromptDescription } from '../text/prompt/prompt-description.ts';
 import { answerCall } from './answer.ts';
 import type { ArtistOptions, DrawProgress } from './artist.ts';
-import { HINT_KINDS, hintFiles } from './control-hints.ts';
+import { hintFiles, hintKinds, type HintKind } from './control-hints.ts';
 import { chooseModel } from './choose-model.ts';
 import { apiContext, type ApiContext, type ApiOptions } from './context.ts';
 import { EngineArtist, type DrawingEngine } from './engine-artist.ts';
@@ -90,7 +90,7 @@ export class Client {
   /** Id of the model that answers requests that name none. */
   readonly defaultModel: string;
   /** The kinds of hints for ControlNets that can be made of a picture. */
-  readonly hintKinds = HINT_KINDS;
+  readonly hintKinds: readonly HintKind[];
   readonly #artist: EngineArtist;
   readonly #context: ApiContext;
   readonly #handle: Handle;
@@ -115,6 +115,7 @@ export class Client {
     this.adjuncts = manifest.adjuncts ?? [];
     this.defaultModel = manifest.default;
     this.#artist = new EngineArtist(start, manifest.models);
+    this.hintKinds = hintKinds(this.adjuncts);
     const presence = tabPresence();
     const queue = new JobQueue({ storage, ...(presence === undefined ? {} : { presence }) });
     const publishFile =
@@ -184,8 +185,8 @@ export class Client {
 
   /**
    * What the ControlNets of a request would be shown: its body as for {@link Client.controlnet} gives one PNG file for each
-   * net, in the size that is drawn. Sent as `control_image` in that size, a hint is shown to the net as it is. Starts
-   * nothing.
+   * net, in the size that is drawn. Sent as `control_image` in that size, a hint is shown to the net as it is. The engine is
+   * started, and a network downloaded, for kinds alone that a network makes.
    *
    * @throws EngineError about what is wrong with the body, in `detail.fields` by field.
    */
@@ -195,7 +196,7 @@ export class Client {
       { body, version: 'v4', signal },
       this.#context,
     );
-    return hintFiles(task.generate.control ?? []);
+    return hintFiles(await this.#artist.hints(task.generate.control ?? [], { signal }));
   }
 
   /** What draws and why; starts the engine if need be. */

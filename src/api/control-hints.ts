@@ -6,6 +6,7 @@ import { NETWORK_HINTS } from '../annotators/kinds.ts';
 import { hintPlanes, HINTS } from '../image/hints/hints.ts';
 import { pictureFromPlanes } from '../image/picture.ts';
 import { encodePng } from '../image/png.ts';
+import type { AdjunctEntry } from '../models/manifest.ts';
 import type { ControlRequest } from '../pipelines/control.ts';
 import type { GenerateRequest } from '../pipelines/generate.ts';
 import { Mt19937 } from '../rng/mt19937.ts';
@@ -25,14 +26,25 @@ type HintOptions = {
   readonly seed: number;
 };
 
-/** A kind of hint that can be made of a picture: its name in the API, and what it shows. */
-export type HintKind = { readonly kind: string; readonly about: string };
+/** A kind of hint that can be made of a picture. */
+export type HintKind = {
+  /** Its name in the API. */
+  readonly kind: string;
+  /** What it shows. */
+  readonly about: string;
+  /** The network that makes it, downloaded when it is first needed; absent: none is needed. */
+  readonly annotator?: AdjunctEntry;
+};
 
-/** All of them. */
-export const HINT_KINDS: readonly HintKind[] = Object.entries(HINTS).map(([kind, { about }]) => ({
-  kind,
-  about,
-}));
+/** All of them, with these entries for what only a network can tell. */
+export function hintKinds(entries: readonly AdjunctEntry[]): HintKind[] {
+  const own = Object.entries(HINTS).map(([kind, { about }]) => ({ kind, about }));
+  const others = Object.entries(NETWORK_HINTS).flatMap(([kind, { about, of }]): HintKind[] => {
+    const annotator = entries.find((entry) => entry.kind === 'annotator' && entry.hint === of);
+    return annotator === undefined ? [] : [{ kind, about, annotator }];
+  });
+  return [...own, ...others];
+}
 
 /** Hints as PNG files; what is masked out of a hint is black. */
 export function hintFiles(control: readonly ControlRequest[]): Promise<Blob[]> {

@@ -7,6 +7,7 @@ import type { Engine, MemoryReport } from '../engine/engine.ts';
 import type { Judgement } from '../engine/verdicts.ts';
 import { pictureFromPlanes, type Picture } from '../image/picture.ts';
 import type { ModelEntry } from '../models/manifest.ts';
+import type { ControlRequest } from '../pipelines/control.ts';
 import type { Generated } from '../pipelines/generate.ts';
 import type { RuntimeReport } from '../runtime/report.ts';
 import type { PromptDescription } from '../text/prompt/prompt-description.ts';
@@ -17,7 +18,7 @@ import type { Artist, ArtistOptions, DrawProgress, DrawTask } from './artist.ts'
 /** What is needed of an engine. */
 export type DrawingEngine = Pick<
   Engine,
-  'openModel' | 'generate' | 'describePrompt' | 'unload' | 'dispose' | 'report'
+  'openModel' | 'generate' | 'hints' | 'describePrompt' | 'unload' | 'dispose' | 'report'
 > & {
   /** Memory of weights now. */
   memory(): MemoryReport | Promise<MemoryReport>;
@@ -84,6 +85,16 @@ export class EngineArtist implements Artist {
     this.#engine = undefined;
     this.#open.clear();
     await (await engine?.catch(() => undefined))?.dispose();
+  }
+
+  /** Hints with those made that a network makes; starts the engine where there are such. */
+  async hints(
+    control: readonly ControlRequest[],
+    { signal }: Pick<ArtistOptions, 'signal'>,
+  ): Promise<readonly ControlRequest[]> {
+    if (control.every(({ annotation }) => annotation === undefined)) return control;
+    const engine = await abortable(this.#started(), signal);
+    return engine.hints(control, { signal });
   }
 
   /** How a prompt is read, in the tokens of a model; starts the engine if need be, and opens no model. */

@@ -23,6 +23,7 @@ import {
   type GenerateOptions,
   type GenerateRequest,
 } from '../pipelines/generate.ts';
+import type { ControlRequest } from '../pipelines/control.ts';
 import type { RuntimeReport } from '../runtime/report.ts';
 import { machineOf, type MachineProfile } from '../runtime/machine.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -246,6 +247,14 @@ export class Engine {
       const all = { ...request, control: hints, ...(words.length === 0 ? {} : { embeddings }) };
       return { ...(await generate(model, all, { ...options, controlNets })), warnings };
     }, signal);
+  }
+
+  /** ControlNets' hints, those made that a network makes, whose files are downloaded; while nothing is drawn. */
+  hints(
+    control: readonly ControlRequest[],
+    { signal }: Pick<CallOptions, 'signal'> = {},
+  ): Promise<ControlRequest[]> {
+    return this.#drawing.run(() => this.#annotators.hintsOf(control, signal), signal);
   }
 
   /**

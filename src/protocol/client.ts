@@ -17,6 +17,7 @@ import type {
 } from '../engine/engine.ts';
 import type { Judgement } from '../engine/verdicts.ts';
 import type { ModelEntry } from '../models/manifest.ts';
+import type { ControlRequest } from '../pipelines/control.ts';
 import type { GenerateRequest } from '../pipelines/generate.ts';
 import type { RuntimeReport } from '../runtime/report.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
@@ -103,6 +104,14 @@ export class EngineClient {
     return this.#abortable(options, (call) =>
       this.#service.generate(call, id, request, previews, adjuncts, listener),
     );
+  }
+
+  /** ControlNets' hints, those made that a network makes; see {@link Engine.hints}. */
+  hints(
+    control: readonly ControlRequest[],
+    options: Pick<CallOptions, 'signal'> = {},
+  ): Promise<ControlRequest[]> {
+    return this.#abortable(options, (call) => this.#service.hints(call, control));
   }
 
   /** How a prompt is read, in the tokens of the model that an entry describes, open or not. */

@@ -16,6 +16,7 @@ import type { Adjuncts } from '../engine/adjuncts.ts';
 import type { Judgement } from '../engine/verdicts.ts';
 import { EngineError } from '../errors.ts';
 import type { ModelEntry } from '../models/manifest.ts';
+import type { ControlRequest } from '../pipelines/control.ts';
 import type { GenerateOptions, GenerateRequest } from '../pipelines/generate.ts';
 import type { RuntimeReport } from '../runtime/report.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
@@ -81,6 +82,11 @@ export class EngineService {
     return this.#run(call, (engine, signal) =>
       engine.generate(id, request, { signal, previews, adjuncts, onProgress }),
     );
+  }
+
+  /** See {@link Engine.hints}. */
+  hints(call: number, control: readonly ControlRequest[]): Promise<ControlRequest[]> {
+    return this.#run(call, (engine, signal) => engine.hints(control, { signal }));
   }
 
   /** See {@link Engine.describePrompt}. */

@@ -128,6 +128,7 @@ async function engineOf(
     report,
     openModel: (entry, options) => call('openModel', [entry], { signal: options?.signal }),
     generate: (id, request, options) => call('generate', [id, request], options),
+    hints: (control, options) => call('hints', [control], { signal: options?.signal }),
     describePrompt: (entry, prompt, options) => call('describePrompt', [entry, prompt, options]),
     unload: (id) => call('unload', [id]),
     memory: () => call('memory', []),

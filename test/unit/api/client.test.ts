@@ -6,6 +6,9 @@ import { describe, expect, it } from 'vitest';
 import { Client, type ClientProgress } from '../../../src/api/client.ts';
 import type { DrawingEngine } from '../../../src/api/engine-artist.ts';
 import { EngineError } from '../../../src/errors.ts';
+import { decodeImage } from '../../../src/image/decode.ts';
+import { blankPicture } from '../../../src/image/picture.ts';
+import { encodePng } from '../../../src/image/png.ts';
 import { parseManifest } from '../../../src/models/manifest.ts';
 import type { GenerateRequest } from '../../../src/pipelines/generate.ts';
 import type { RuntimeReport } from '../../../src/runtime/report.ts';
@@ -51,6 +54,7 @@ function stub(warnings: readonly string[] = []) {
         warnings,
       });
     },
+    hints: (control) => Promise.resolve([...control]),
     describePrompt: () => Promise.reject(new Error('nobody asks for it')),
     judge: () => Promise.reject(new Error('nobody asks for it')),
     unload: () => Promise.resolve(),
@@ -196,5 +200,54 @@ describe('the client', () => {
     await second.dispose();
     await second.report();
     expect(calls).toEqual(['start', 'dispose', 'start']);
+  });
+});
+
+describe('hints', () => {
+  const adjunct = {
+    name: 'x',
+    licence: 'MIT',
+    source: { kind: 'hub', repository: 'a/b' },
+  } as const;
+  const adjuncts = [
+    { ...adjunct, id: 'net', kind: 'controlnet' as const },
+    { ...adjunct, id: 'teller', kind: 'annotator' as const, hint: 'depth' },
+  ];
+
+  it('that a network makes are asked of the engine, and no others', async () => {
+    const { engine, calls } = stub();
+    const start = (): Promise<DrawingEngine> => {
+      calls.push('start');
+      return Promise.resolve({
+        ...engine,
+        hints: (control) =>
+          Promise.resolve(
+            control.map((each) => ({
+              ...each,
+              hint: { dims: [1, 3, 64, 64], data: new Float32Array(3 * 64 * 64).fill(0.2) },
+            })),
+          ),
+      });
+    };
+    const client = new Client(start, { ...manifest, adjuncts });
+    const white = blankPicture(64, 64, 3);
+    white.data.fill(255);
+    const asked = {
+      ...body,
+      controlnet_model: 'net',
+      init_image: new Blob([await encodePng(white)]),
+      auto_hint: 'yes',
+    };
+    const first = async (kind: string): Promise<number | undefined> => {
+      const [file] = await client.hints({ ...asked, controlnet_type: kind });
+      return file && (await decodeImage(file, 'hint')).data[0];
+    };
+    expect(await first('invert')).toBe(0);
+    expect(calls).toEqual([]);
+    expect(await first('depth')).toBe(51);
+    expect(calls).toEqual(['start']);
+    const kinds = client.hintKinds.map(({ kind }) => kind);
+    expect(kinds).toEqual(expect.arrayContaining(['canny', 'depth', 'normal']));
+    expect(kinds).not.toContain('segmentation');
   });
 });

@@ -37,6 +37,7 @@ const client = new Client(
         ...(await generate(model, request, options)),
         warnings: [],
       }),
+      hints: (control) => Promise.resolve([...control]),
       describePrompt: () => Promise.reject(new Error('nobody asks for it')),
       judge: () => Promise.reject(new Error('nobody asks for it')),
       memory: () => ({ residentBytes: 0, uploadedBytes: 0 }),
