@@ -1,6 +1,6 @@
 /**
  * `npm run bench -- lora [--backend wasm|webgpu] [--null] [--ranks 32,128] [--counts 1,4]`: what it costs to lay LoRAs over
- * Stable Diffusion 1.5's UNet, to change their strength and to take them away: seconds, bytes sent to the GPU and peaks of
+ * Stable Diffusion 1.5's UNet, to change their strength and to take them away: seconds, CPU time, bytes sent to the GPU and peaks of
  * memory. The UNet's weights and the LoRAs (of all attention blocks, f16) lie in real files, written for the run and removed
  * afterwards; each row's process is its own. With `--null` on Dawn's null backend, which computes nothing: what is left is
  * reading and the CPU's part. On wasm, which has no place of its own for a weight, every change lays out the whole network.
@@ -31,7 +31,7 @@ import { openGoldens } from './support/components.ts';
 import { openBenchGpu } from './support/gpu-graph.ts';
 import { megabytes, peakResidentBytes, watchHeap } from './support/memory.ts';
 import { markdownTable } from './support/table.ts';
-import { timed } from './support/timing.ts';
+import { timedRun } from './support/timing.ts';
 
 const COMPONENT = 'sd15/unet';
 
@@ -47,6 +47,7 @@ type Step = keyof typeof STEPS;
 type Measurement = {
   readonly step: Step;
   readonly seconds: number;
+  readonly cpuSeconds: number;
   readonly sentBytes: number;
   readonly heapBytes: number;
   /** WebGPU: the most memory beside the weights. */
@@ -83,11 +84,12 @@ async function runAll(): Promise<void> {
       const bytes = await writeGenerated(lora, `lora-${rank}`, { seed, tensors: loraOf(rank) });
       for (const count of numbers(values.counts)) {
         const { steps, peakResidentBytes: peak } = runChild(unet, lora, count);
-        for (const { step, seconds, sentBytes, heapBytes, gpuBytes } of steps) {
+        for (const { step, seconds, cpuSeconds, sentBytes, heapBytes, gpuBytes } of steps) {
           const row = [
             `${count} of rank ${rank} (${megabytes(bytes)} MB)`,
             step,
             seconds.toFixed(2),
+            cpuSeconds.toFixed(2),
             megabytes(sentBytes),
             megabytes(heapBytes),
             gpuBytes === undefined ? '' : megabytes(gpuBytes),
@@ -101,7 +103,7 @@ async function runAll(): Promise<void> {
   });
   const where = values.null ? "Dawn's null backend" : values.backend;
   console.log(`${COMPONENT} on ${where}`);
-  const headings = 'LoRAs|step|s|MB sent|JS peak MB|GPU MB beside weights|process peak MB';
+  const headings = 'LoRAs|step|s|CPU s|MB sent|JS peak MB|GPU MB beside weights|process peak MB';
   console.log(markdownTable(headings.split('|'), rows));
 }
 
@@ -149,14 +151,19 @@ async function runOne(unet: string, lora: string, count: number): Promise<Report
     globalThis.gc?.();
     const heap = watchHeap();
     const loras = fitted.map((each) => ({ lora: each, strength: STEPS[step] }));
-    const [{ sentBytes, gpuBytes }, ms] = await timed(() => run(loras));
+    let sent: Sent | undefined;
+    const { wall, cpu } = await timedRun(async () => {
+      sent = await run(loras);
+    });
     heap.stop();
-    steps.push({ step, seconds: ms / 1000, sentBytes, heapBytes: heap.peakBytes(), gpuBytes });
+    const [seconds, cpuSeconds] = [wall / 1000, cpu / 1000];
+    steps.push({ step, seconds, cpuSeconds, ...sent!, heapBytes: heap.peakBytes() });
   }
   return { steps, peakResidentBytes: peakResidentBytes() };
 }
 
-type Run = (loras: readonly LoraStrength[]) => Promise<Pick<Measurement, 'sentBytes' | 'gpuBytes'>>;
+type Sent = Pick<Measurement, 'sentBytes' | 'gpuBytes'>;
+type Run = (loras: readonly LoraStrength[]) => Promise<Sent>;
 
 /** The weights as the UNet's graphs hold them, in their buffers. */
 async function onWebGpu(checkpoint: Checkpoint): Promise<Run> {
