@@ -99,12 +99,11 @@ console.log(
 /** Fills the 75 tokens of a text: no padding is left that repeats which colour was read last. */
 const many = (word: string): string => Array(34).fill(word).join(' ');
 const PROMPTS: Readonly<Record<string, (weight: number) => string>> = {
-  'a fox on a (blue background:W)': (w) => `a fox on a (blue background:${w})`,
-  'a fox on a (blue:W) red background': (w) => `a fox on a (blue:${w}) red background`,
   'a fox on a (blue ... blue:W) red ... red background': (w) =>
     `a fox on a (${many('blue')}:${w}) ${many('red')} background`,
   'a fox on a blue ... blue (red ... red:W) background': (w) =>
     `a fox on a ${many('blue')} (${many('red')}:${w}) background`,
+  'a fox on a (blue background:W)': (w) => `a fox on a (blue background:${w})`,
 };
 const WEIGHTS = [0.6, 1, 1.4];
 console.log(

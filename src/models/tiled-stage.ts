@@ -8,7 +8,7 @@ import { isDeviceTensor, type RunTensor } from '../runtime/backend.ts';
 import type { Violation } from '../runtime/plan.ts';
 import type { StageRunOptions } from '../runtime/runtime.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
-import { cutTile, TILE_OVERLAP, TileBlender, tilesOf, type Tile } from './tiling.ts';
+import { inTiles } from './tiling.ts';
 
 /** What makes a {@link TiledStage}. */
 export type TiledStageDefinition = {
@@ -82,22 +82,13 @@ export class TiledStage {
     );
   }
 
-  async #tiled(input: HostTensor, tile: number, options: StageRunOptions): Promise<HostTensor> {
+  #tiled(input: HostTensor, tile: number, options: StageRunOptions): Promise<HostTensor> {
     const { unit, outScale, run } = this.#definition;
-    const [batch = 1, , height = 1, width = 1] = input.dims;
-    let blender: TileBlender | undefined;
-    const overlap = Math.floor(tile * TILE_OVERLAP) * unit * outScale;
-    for (const each of tilesOf(height / unit, width / unit, tile)) {
-      options.signal?.throwIfAborted();
-      const part = (await run(cutTile(input, scaled(each, unit)), options)) as HostTensor;
-      const [, channels = 1] = part.dims;
-      blender ??= new TileBlender([batch, channels, height * outScale, width * outScale]);
-      blender.add(part, scaled(each, unit * outScale), { rows: overlap, columns: overlap });
-    }
-    return (blender as TileBlender).finish();
+    const { signal } = options;
+    return inTiles(
+      input,
+      { tile, unit, outScale, signal },
+      async (part) => (await run(part, options)) as HostTensor,
+    );
   }
-}
-
-function scaled({ top, left, height, width }: Tile, factor: number): Tile {
-  return { top: top * factor, left: left * factor, height: height * factor, width: width * factor };
 }

@@ -9,7 +9,7 @@
 import type { HostTensor } from '../tensor/host-tensor.ts';
 
 /** Least part of a tile that it shares with its neighbour. */
-export const TILE_OVERLAP = 0.25;
+const TILE_OVERLAP = 0.25;
 
 /** A tile's place, in the units of what is cut. */
 export type Tile = {
@@ -25,6 +25,40 @@ function tileStarts(size: number, tile: number): number[] {
   const stride = Math.max(1, Math.floor(tile * (1 - TILE_OVERLAP)));
   const count = Math.ceil((size - tile) / stride) + 1;
   return Array.from({ length: count }, (_, i) => Math.round((i * (size - tile)) / (count - 1)));
+}
+
+/** How a picture is cut for a network that maps one picture to one of another scale. */
+export type TilingOptions = {
+  /** Edge of the largest tile, in units. */
+  readonly tile: number;
+  /** Pixels of the input in a unit: tiles begin and end at whole ones. */
+  readonly unit: number;
+  /** Pixels of the output for each pixel of the input. */
+  readonly outScale: number;
+  readonly signal?: AbortSignal | undefined;
+};
+
+/** What `network` makes of a picture [B, C, H, W], tile by tile. */
+export async function inTiles(
+  input: HostTensor,
+  { tile, unit, outScale, signal }: TilingOptions,
+  network: (part: HostTensor) => Promise<HostTensor>,
+): Promise<HostTensor> {
+  const [batch = 1, , height = 1, width = 1] = input.dims;
+  let blender: TileBlender | undefined;
+  const overlap = Math.floor(tile * TILE_OVERLAP) * unit * outScale;
+  for (const each of tilesOf(height / unit, width / unit, tile)) {
+    signal?.throwIfAborted();
+    const part = await network(cutTile(input, scaled(each, unit)));
+    const [, channels = 1] = part.dims;
+    blender ??= new TileBlender([batch, channels, height * outScale, width * outScale]);
+    blender.add(part, scaled(each, unit * outScale), overlap);
+  }
+  return (blender as TileBlender).finish();
+}
+
+function scaled({ top, left, height, width }: Tile, factor: number): Tile {
+  return { top: top * factor, left: left * factor, height: height * factor, width: width * factor };
 }
 
 /** All tiles of a picture, row by row. */
@@ -49,7 +83,7 @@ export function cutTile({ dims, data }: HostTensor, tile: Tile): HostTensor {
 }
 
 /** Adds up tiles of one picture, weighed, and gives the whole. */
-export class TileBlender {
+class TileBlender {
   readonly #dims: readonly [number, number, number, number];
   readonly #sum: Float32Array<ArrayBuffer>;
   readonly #weight: Float32Array<ArrayBuffer>;
@@ -66,11 +100,11 @@ export class TileBlender {
   add(
     { data }: HostTensor,
     { top, left, height, width }: Tile,
-    overlap: { rows: number; columns: number },
+    overlap: number,
   ): void {
     const [batch, channels, wholeHeight, wholeWidth] = this.#dims;
-    const down = ramp(top, height, wholeHeight, overlap.rows);
-    const across = ramp(left, width, wholeWidth, overlap.columns);
+    const down = ramp(top, height, wholeHeight, overlap);
+    const across = ramp(left, width, wholeWidth, overlap);
     for (let row = 0; row < height; row++) {
       const rowWeight = down[row] as number;
       for (let column = 0; column < width; column++) {
