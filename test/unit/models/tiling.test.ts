@@ -3,6 +3,8 @@
  */
 
 import { describe, expect, test } from 'vitest';
+import { EngineError } from '../../../src/errors.ts';
+import { TiledStage } from '../../../src/models/tiled-stage.ts';
 import { inTiles } from '../../../src/models/tiling.ts';
 import { hostTensor, type HostTensor } from '../../../src/tensor/host-tensor.ts';
 
@@ -66,4 +68,25 @@ describe.each([8, 16, 24, 40])('tiles of %i', (tile) => {
     expect(Math.max(...steps)).toBeLessThanOrEqual(2 / (tile / 4));
     expect(Math.max(...data)).toBeGreaterThan(0.9);
   });
+});
+
+test('a network that gets no memory for a tile is given smaller ones, until it does', async () => {
+  const widths: number[] = [];
+  const stage = new TiledStage({
+    name: 'network',
+    unit: 1,
+    outScale: 1,
+    violations: () => [],
+    run: (input) => {
+      const [, , , wide = 0] = input.dims;
+      widths.push(wide);
+      return wide > 24
+        ? Promise.reject(new EngineError('out-of-memory', 'no room'))
+        : Promise.resolve(input);
+    },
+  });
+  const result = (await stage.run(picture)) as HostTensor;
+  expect(worst(result, picture)).toBeLessThan(1e-5);
+  // The whole, then the largest tile of each size below it.
+  expect(widths.slice(0, 7)).toEqual([84, 80, 64, 48, 40, 32, 24]);
 });
