@@ -26,16 +26,18 @@ export type {
   AddedFiles,
   AddOptions,
   ChosenFile,
-  EntryKind,
-  EntryName,
-  EntryOptions,
-  EntryProgress,
   LibraryActions,
   LibraryEntry,
+} from './api/library/types.ts';
+export type {
+  EntryOptions,
   StorageReport,
   StoredEntry,
   StoredState,
-} from './api/library/types.ts';
+} from './engine/entry-files.ts';
+export type { EntryProgress } from './engine/entry-progress.ts';
+export type { EntryKind } from './models/identify.ts';
+export type { EntryName } from './models/open-entry.ts';
 export { ModelRegistry } from './api/model-registry.ts';
 export type { AdjunctKind, ModelRegistryOptions } from './api/model-registry.ts';
 export { publishedLinks, servedLinks } from './api/outputs.ts';

@@ -59,9 +59,9 @@ const PART_OF: Readonly<Record<string, FeatureName>> = {
 const PARTLY: Readonly<Partial<Record<EndpointName, string>>> = {
   update_server: 'answers, and changes nothing: the version is that of the page or package',
   update_s3: 'answers, and stores nothing: pictures stay on this machine',
-  delete_model: 'refuses: models are those of the manifest',
+  delete_model: 'takes off what was added here; what the manifest says stays',
   get_all_models: '`load_data` is empty',
-  sync_models: 'answers with the models of the manifest',
+  sync_models: 'answers with the models that are here',
   finetune_list: 'answers with an empty list',
   base64_crop: 'with `crop` the middle square is kept',
 };

@@ -2,17 +2,20 @@
  * The command behind `npm run generate`: draws with the embedded model in Node and prints the API's reply.
  */
 
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import process from 'node:process';
+import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { Client, type RequestCallOptions } from '../src/api/client.ts';
+import { EntryFiles } from '../src/engine/entry-files.ts';
 import { Engine } from '../src/engine/engine.ts';
 import { shippedManifest } from '../src/models/manifest.ts';
 import { describeReport } from '../src/runtime/report.ts';
 
 const USAGE =
-  'npm run generate -- --prompt TEXT [--out FILE.png] | --request BODY.json [--out FILE.png] [--backend auto|webgpu|wasm]';
+  'npm run generate -- --prompt TEXT [--out FILE.png] | --request BODY.json [--out FILE.png] [--model FILE|FOLDER|ADDRESS] [--backend auto|webgpu|wasm]';
 
 /** Good settings of the embedded model, for a prompt alone. */
 const DEFAULTS = {
@@ -28,6 +31,7 @@ async function main(): Promise<number> {
     options: {
       prompt: { type: 'string' },
       request: { type: 'string' },
+      model: { type: 'string' },
       out: { type: 'string', default: 'out.png' },
       backend: { type: 'string', default: 'auto' },
       'allow-software': { type: 'boolean', default: false },
@@ -38,8 +42,9 @@ async function main(): Promise<number> {
   if (backend !== 'auto' && backend !== 'webgpu' && backend !== 'wasm') {
     throw new Error(`--backend must be auto, webgpu or wasm, got ${backend}`);
   }
-  const body: unknown =
-    request === undefined ? { ...DEFAULTS, prompt } : JSON.parse(await readFile(request, 'utf8'));
+  const asked = (
+    request === undefined ? { ...DEFAULTS, prompt } : JSON.parse(await readFile(request, 'utf8'))
+  ) as object;
 
   const client = new Client(
     () => Engine.start({ backend, allowSoftware: values['allow-software'] }),
@@ -50,7 +55,9 @@ async function main(): Promise<number> {
       await writeFile(path, png);
       return path;
     },
+    { files: async () => new EntryFiles() },
   );
+  const body = values.model === undefined ? asked : await withModel(asked, values.model, client);
   console.error(describeReport(await client.report()));
   const options: RequestCallOptions = {
     onProgress: ({ phase, step, steps }) => {
@@ -64,6 +71,14 @@ async function main(): Promise<number> {
   console.log(JSON.stringify(reply, undefined, 2));
   await client.dispose();
   return reply.status === 'success' ? 0 : 1;
+}
+
+/** The request for a model at a path, at an address, or in a hub's repository by owner and name where no such path is. */
+async function withModel(body: object, model: string, { library }: Client): Promise<object> {
+  const stats = URL.canParse(model) ? undefined : await stat(model).catch(() => undefined);
+  const path = stats?.isDirectory() === true ? `${resolve(model)}/` : resolve(model);
+  const { id } = await library.add(stats === undefined ? model : pathToFileURL(path).href);
+  return { ...body, model_id: id };
 }
 
 function hasInitImage(body: unknown): boolean {

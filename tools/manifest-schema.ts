@@ -39,7 +39,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
 
   source: 'Where the files are.',
   'source.kind':
-    'embedded: in the package; folder: a folder in the layout of diffusers; hub: a repository in that layout; file: one file with all that is needed.',
+    'embedded: in the package; folder: a folder in the layout of diffusers; hub: a repository in that layout; file: one file with all that is needed; local: files of the person that were chosen on the page, which only the library of a page writes.',
   'source.folder': 'Folder in the package. Default: that of the embedded model.',
   'source.url': 'Address, relative to the page.',
   'source.repository': 'Owner and name, such as stabilityai/sd-turbo.',
@@ -49,6 +49,9 @@ const SENTENCES: Readonly<Record<string, string>> = {
   'source.files.path': 'Path in the repository.',
   'source.files.size': 'Bytes. A file of another size is refused.',
   'source.files.sha256': 'SHA-256 in hexadecimal. A file with another digest is refused.',
+  'source.key': 'Tells the files from those of other entries.',
+  'source.file': 'Name of the single file; without it they are a folder.',
+  'source.blobs': 'The files by their paths, while a page runs.',
   'source.size': 'Bytes. A file of another size is refused.',
   'source.sha256': 'SHA-256 in hexadecimal. A file with another digest is refused.',
 

@@ -6,13 +6,19 @@
  */
 
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 
 import { EngineArtist, type DrawingEngine } from '../src/api/engine-artist.ts';
+import { Library } from '../src/api/library/library.ts';
+import { nodeRecords } from '../src/api/library/node-records.ts';
 import { ModelRegistry } from '../src/api/model-registry.ts';
 import type { Upstream } from '../src/api/upstream.ts';
+import { publicFetch } from '../src/doors/node-public-fetch.ts';
 import { serve } from '../src/doors/node-serve.ts';
+import { openUserStore, userFolder } from '../src/downloads/node-user-store.ts';
+import { EntryFiles } from '../src/engine/entry-files.ts';
 import { parseManifest, shippedManifest, type Manifest } from '../src/models/manifest.ts';
 import { describeReport } from '../src/runtime/report.ts';
 import { startBrowserEngine } from './serve/browser-engine.ts';
@@ -46,7 +52,7 @@ async function main(): Promise<void> {
   const manifest = await manifestOf(values.manifest);
   const allowSoftware = values['allow-software'];
   const log = (text: string): void => console.error(text);
-  const artist: EngineArtist = new EngineArtist((): Promise<DrawingEngine> => {
+  const start = (): Promise<DrawingEngine> => {
     if (!values.browser) return startThreadEngine({ backend, allowSoftware });
     // Whoever asks for the browser asks for its GPU.
     const chosen = backend === 'auto' ? 'webgpu' : backend;
@@ -55,22 +61,34 @@ async function main(): Promise<void> {
       void artist.restart();
     };
     return startBrowserEngine({ backend: chosen, allowSoftware, onGone, log });
-  }, manifest.models);
+  };
+  const models = new ModelRegistry(manifest.models, {
+    defaultModel: manifest.default,
+    anyModel: values['any-model'] ?? manifest['*'] ?? null,
+    adjunctEntries: manifest.adjuncts ?? [],
+  });
+  const allowsPrivate = values['allow-private'];
+  // A browser's engine keeps its files itself, where this program does not reach.
+  const close = (id: string): Promise<void> => artist.close(id);
+  const library = values.browser ? undefined : libraryOf(manifest, models, allowsPrivate, close);
+  const artist: EngineArtist = new EngineArtist(
+    start,
+    manifest.models,
+    library && ((wanted, options) => library.prepare(wanted, options)),
+  );
   // Started now, so that what is wrong is said now.
   log(describeReport(await artist.report()));
   const { key } = values;
   const serving = await serve({
     artist,
-    models: new ModelRegistry(manifest.models, {
-      defaultModel: manifest.default,
-      anyModel: values['any-model'] ?? manifest['*'] ?? null,
-    }),
+    models,
+    library,
     port,
     host: values.host,
     ...(key === undefined ? {} : { key }),
     hosts: values['allow-host'],
     origins: values.origin,
-    allowsPrivate: values['allow-private'],
+    allowsPrivate,
     upstreams,
     log,
   });
@@ -86,6 +104,32 @@ async function main(): Promise<void> {
   process.once('SIGINT', end);
   process.once('SIGTERM', end);
   console.log(serving.url);
+}
+
+/** The user's library; what requests ask it to load lies on the public web, or where the manifest has things. */
+function libraryOf(
+  manifest: Manifest,
+  models: ModelRegistry,
+  allowsPrivate: boolean,
+  close: (id: string) => Promise<void>,
+): Library {
+  const sources = [...manifest.models, ...(manifest.adjuncts ?? [])].map(({ source }) => source);
+  const known = sources.flatMap((source) =>
+    source.kind === 'file' ? [source.url] : source.kind === 'hub' ? (source.hub ?? []) : [],
+  );
+  const trusted = new Set(
+    known.filter((each) => URL.canParse(each)).map((each) => new URL(each).origin),
+  );
+  const isTrusted = ({ origin }: URL): boolean => trusted.has(origin);
+  const fetch = publicFetch({ allowsPrivate, isTrusted, maxBytes: undefined });
+  const store = openUserStore({ fetch });
+  return new Library({
+    manifest,
+    models,
+    files: async () => new EntryFiles(async () => store),
+    records: nodeRecords(join(userFolder(), 'library.json')),
+    close,
+  });
 }
 
 function portOf(text: string): number {

@@ -154,6 +154,7 @@ function open({ env, pipeline }: Transformers, told: Told, { id, source }: Adjun
       env.remotePathTemplate = '/';
       return pipeline(TASKS[told], id, options);
     case 'embedded':
+    case 'local':
     case 'file':
       throw new EngineError('invalid-argument', `its source must be a hub or a folder`);
     default:

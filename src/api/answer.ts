@@ -18,6 +18,7 @@ export async function answerCall(
   call.signal?.throwIfAborted();
   const endpoint: Endpoint = ENDPOINTS[name];
   try {
+    await context.library?.ready();
     const handed = await handedOver(name, call, context);
     if (handed === undefined) return await endpoint(call, context);
     if ('reply' in handed) return handed.reply;

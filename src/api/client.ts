@@ -19,6 +19,7 @@ import {
   type ModelEntry,
 } from '../models/manifest.ts';
 import { EngineClient, type EngineClientOptions } from '../protocol/client.ts';
+import { FilesClient } from '../protocol/files-client.ts';
 import type { RuntimeReport } from '../runtime/report.ts';
 import type { PromptDescription } from '../text/prompt/prompt-description.ts';
 import { answerCall } from './answer.ts';
@@ -30,6 +31,8 @@ import { EngineArtist, type DrawingEngine } from './engine-artist.ts';
 import { createHandler } from './handler.ts';
 import { prepareGeneration } from './generation.ts';
 import type { Handle } from './http/cors.ts';
+import { browserRecords } from './library/entry-records.ts';
+import { Library, type LibraryOptions } from './library/library.ts';
 import { ModelRegistry } from './model-registry.ts';
 import { publishedLinks } from './outputs.ts';
 import type { ErrorBody, FailedBody, SuccessBody } from './response.ts';
@@ -43,6 +46,10 @@ export type ClientSettings = Pick<ApiOptions, 'settings' | 'upstreams'> & {
   readonly storage?: JobStorage;
   /** Addresses of pictures; default: object URLs, which are the caller's to revoke. */
   readonly links?: ApiOptions['links'];
+  /** Starts what knows the files of entries; default of {@link createClient}: a worker of its own. */
+  readonly files?: LibraryOptions['files'];
+  /** Where added entries are written down; default of {@link createClient}: the browser's IndexedDB. */
+  readonly records?: LibraryOptions['records'];
 };
 
 /** Options of {@link createClient}: those of the engine, and the list of models. */
@@ -83,14 +90,13 @@ const ORIGIN = globalThis.location?.origin ?? 'http://localhost';
 
 /** See the file's header; made by {@link createClient}. */
 export class Client {
-  /** The models that requests can name. */
-  readonly models: readonly ModelEntry[];
-  /** What else requests can name: LoRAs, embeddings, autoencoders, ControlNets. */
-  readonly adjuncts: readonly AdjunctEntry[];
+  /** The models and what goes with them: added, downloaded, removed. */
+  readonly library: Library;
   /** Id of the model that answers requests that name none. */
   readonly defaultModel: string;
   /** The kinds of hints for ControlNets that can be made of a picture. */
   readonly hintKinds: readonly HintKind[];
+  readonly #models: ModelRegistry;
   readonly #artist: EngineArtist;
   readonly #context: ApiContext;
   readonly #handle: Handle;
@@ -109,12 +115,26 @@ export class Client {
       links,
       settings = {},
       upstreams = [],
+      files,
+      records,
     }: ClientSettings = {},
   ) {
-    this.models = manifest.models;
-    this.adjuncts = manifest.adjuncts ?? [];
     this.defaultModel = manifest.default;
-    this.#artist = new EngineArtist(start, manifest.models);
+    this.#models = new ModelRegistry(manifest.models, {
+      defaultModel: manifest.default,
+      anyModel: anyModel ?? manifest['*'] ?? null,
+      adjunctEntries: manifest.adjuncts ?? [],
+    });
+    this.library = new Library({
+      manifest,
+      models: this.#models,
+      files,
+      records,
+      close: (id) => this.#artist.close(id),
+    });
+    this.#artist = new EngineArtist(start, manifest.models, (wanted, options) =>
+      this.library.prepare(wanted, options),
+    );
     this.hintKinds = hintKinds(this.adjuncts);
     const presence = tabPresence();
     const queue = new JobQueue({ storage, ...(presence === undefined ? {} : { presence }) });
@@ -123,17 +143,24 @@ export class Client {
       (async (file: Blob, name: string) => publish(new Uint8Array(await file.arrayBuffer()), name));
     this.#context = apiContext({
       artist: this.#artist,
-      models: new ModelRegistry(manifest.models, {
-        defaultModel: manifest.default,
-        anyModel: anyModel ?? manifest['*'] ?? null,
-        adjunctEntries: this.adjuncts,
-      }),
+      models: this.#models,
+      library: this.library,
       queue,
       links: links ?? publishedLinks((name) => queue.file(name), publishFile),
       settings,
       upstreams,
     });
     this.#handle = createHandler(this.#context);
+  }
+
+  /** The models that requests can name. */
+  get models(): readonly ModelEntry[] {
+    return this.#models.entries;
+  }
+
+  /** What else requests can name: LoRAs, embeddings, autoencoders, ControlNets. */
+  get adjuncts(): readonly AdjunctEntry[] {
+    return this.#models.adjunctEntries;
   }
 
   /**
@@ -222,6 +249,7 @@ export class Client {
   /** Cancels what is being drawn, frees everything and ends the worker. A later call starts afresh. */
   async dispose(): Promise<void> {
     await this.#context.queue.clear();
+    await this.library.dispose();
     await this.#artist.restart();
   }
 
@@ -245,12 +273,16 @@ export function createClient({
   links,
   settings = {},
   upstreams = [],
+  files = () => FilesClient.start(),
+  records = browserRecords(),
   ...options
 }: ClientOptions = {}): Client {
   return new Client(() => EngineClient.start(options), manifest, undefined, {
     storage,
     settings,
     upstreams,
+    files,
+    records,
     ...(anyModel === undefined ? {} : { anyModel }),
     ...(links === undefined ? {} : { links }),
   });

@@ -6,6 +6,7 @@ import { systemClock, type Clock } from '../jobs/clock.ts';
 import type { JobQueue } from '../jobs/job-queue.ts';
 import { StepTimes } from '../jobs/step-times.ts';
 import type { Artist, ArtistOptions } from './artist.ts';
+import type { Library } from './library/library.ts';
 import type { ModelRegistry } from './model-registry.ts';
 import { RepetitionFilter } from './repetition-filter.ts';
 import type { OutputLinks } from './outputs.ts';
@@ -33,6 +34,8 @@ export type Settings = {
 export type ApiContext = {
   readonly artist: Artist;
   readonly models: ModelRegistry;
+  /** What adds to the models and takes away; undefined: they stay as they are. */
+  readonly library?: Library | undefined;
   readonly queue: JobQueue;
   readonly links: OutputLinks;
   readonly stepTimes: StepTimes;
@@ -49,7 +52,9 @@ export type ApiContext = {
 
 /** What to run the API with; all but the first four has a default. */
 export type ApiOptions = Pick<ApiContext, 'artist' | 'models' | 'queue' | 'links'> &
-  Partial<Pick<ApiContext, 'stepTimes' | 'clock' | 'upstreams' | 'fetch' | 'onError'>> & {
+  Partial<
+    Pick<ApiContext, 'library' | 'stepTimes' | 'clock' | 'upstreams' | 'fetch' | 'onError'>
+  > & {
     readonly settings?: Partial<Settings>;
   };
 

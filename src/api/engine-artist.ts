@@ -2,11 +2,13 @@
  * The artist that is our own engine: started by the first task, in this thread or behind a worker's boundary.
  */
 
-import type { DownloadProgress } from '../downloads/progress.ts';
+import type { Adjuncts } from '../engine/adjuncts.ts';
 import type { Engine, MemoryReport } from '../engine/engine.ts';
+import type { EntryOptions } from '../engine/entry-files.ts';
 import type { Judgement } from '../engine/verdicts.ts';
 import { pictureFromPlanes, type Picture } from '../image/picture.ts';
-import type { ModelEntry } from '../models/manifest.ts';
+import type { AdjunctEntry, ModelEntry } from '../models/manifest.ts';
+import type { KindedEntry } from '../models/open-entry.ts';
 import type { ControlRequest } from '../pipelines/control.ts';
 import type { Generated } from '../pipelines/generate.ts';
 import type { RuntimeReport } from '../runtime/report.ts';
@@ -26,9 +28,21 @@ export type DrawingEngine = Pick<
   judge(entries: readonly ModelEntry[]): Judgement | Promise<Judgement>;
 };
 
+/** Gives an entry as the engine can open it, with its files on this machine. */
+export type Prepare = <T extends KindedEntry>(
+  wanted: T,
+  options: EntryOptions,
+) => Promise<T['entry']>;
+
+type AdjunctOfKind = Exclude<KindedEntry, { readonly kind: 'model' }>;
+
+/** Bytes that have come, of how many. */
+type Received = { readonly received: number; readonly total?: number | undefined };
+
 /** See the file's header. */
 export class EngineArtist implements Artist {
   readonly #start: () => Promise<DrawingEngine>;
+  readonly #prepare: Prepare;
   readonly #open = new Set<string>();
   readonly #models: readonly ModelEntry[];
   #engine: Promise<DrawingEngine> | undefined;
@@ -36,10 +50,16 @@ export class EngineArtist implements Artist {
   /**
    * @param start Starts the engine, when it is first needed and again after a start that failed.
    * @param models The models there are, to name another one where one has no room; default none.
+   * @param prepare Gets an entry's files ready before the engine opens it; default: the engine gets them itself.
    */
-  constructor(start: () => Promise<DrawingEngine>, models: readonly ModelEntry[] = []) {
+  constructor(
+    start: () => Promise<DrawingEngine>,
+    models: readonly ModelEntry[] = [],
+    prepare: Prepare = async ({ entry }) => entry,
+  ) {
     this.#start = start;
     this.#models = models;
+    this.#prepare = prepare;
   }
 
   async draw(
@@ -60,10 +80,12 @@ export class EngineArtist implements Artist {
     // The engine goes on starting for the next request.
     const engine = await abortable(this.#started(), signal);
     tell('opening');
-    await this.#opened(engine, entry, signal, ({ received, total = 0 }) =>
-      tell('opening', { loading: { bytesDone: received, bytesTotal: total } }),
-    );
-    const options = { signal, onProgress, previews, adjuncts };
+    const onReceived = ({ received, total = 0 }: Received): void =>
+      tell('opening', { loading: { bytesDone: received, bytesTotal: total } });
+    await this.#opened(engine, entry, signal, onReceived);
+    const files = { signal, onProgress: onReceived };
+    const prepared = await preparedAdjuncts(adjuncts, (wanted) => this.#prepare(wanted, files));
+    const options = { signal, onProgress, previews, adjuncts: prepared };
     const drawn = await engine.generate(entry.id, generate, options);
     for (const warning of drawn.warnings) onWarning?.(warning);
     return picturesOf(drawn);
@@ -97,6 +119,12 @@ export class EngineArtist implements Artist {
     return engine.hints(control, { signal });
   }
 
+  /** Frees what the engine holds of the model, or the thing beside models, with that id. */
+  async close(id: string): Promise<void> {
+    this.#open.delete(id);
+    await (await this.#engine?.catch(() => undefined))?.unload(id);
+  }
+
   /** How a prompt is read, in the tokens of a model; starts the engine if need be, and opens no model. */
   async describePrompt(
     entry: ModelEntry,
@@ -125,14 +153,29 @@ export class EngineArtist implements Artist {
     engine: DrawingEngine,
     entry: ModelEntry,
     signal: ArtistOptions['signal'],
-    onDownload?: (progress: DownloadProgress) => void,
+    onReceived?: (progress: Received) => void,
   ): Promise<void> {
-    await engine.openModel(entry, {
+    await engine.openModel(await this.#ready(engine, entry, signal, onReceived), {
       signal,
       alternatives: this.#models,
-      onDownload: (progress) => onDownload?.(progress),
+      onDownload: (progress) => onReceived?.(progress),
     });
     this.#open.add(entry.id);
+  }
+
+  /** The entry with its files; what has no room is left to the engine, which refuses it before anything of it comes. */
+  async #ready(
+    engine: DrawingEngine,
+    entry: ModelEntry,
+    signal: ArtistOptions['signal'],
+    onProgress?: (progress: Received) => void,
+  ): Promise<ModelEntry> {
+    if (this.#open.has(entry.id)) return entry;
+    if (entry.source.kind === 'hub' || entry.source.kind === 'file') {
+      const { verdicts } = await engine.judge([entry]);
+      if (verdicts[0]?.state === 'no') return entry;
+    }
+    return this.#prepare({ kind: 'model', entry }, { signal, onProgress });
   }
 
   #started(): Promise<DrawingEngine> {
@@ -142,6 +185,23 @@ export class EngineArtist implements Artist {
     });
     return this.#engine;
   }
+}
+
+async function preparedAdjuncts(
+  { loras = [], embeddings = [], controlNets = [], vae, ...rest }: Adjuncts,
+  prepare: (wanted: AdjunctOfKind) => Promise<AdjunctEntry>,
+): Promise<Adjuncts> {
+  const ready = (entry: AdjunctEntry): Promise<AdjunctEntry> =>
+    prepare({ kind: entry.kind, entry });
+  return {
+    ...rest,
+    loras: await Promise.all(
+      loras.map(async (lora) => ({ ...lora, entry: await ready(lora.entry) })),
+    ),
+    embeddings: await Promise.all(embeddings.map(ready)),
+    controlNets: await Promise.all(controlNets.map(ready)),
+    ...(vae === undefined ? {} : { vae: await ready(vae) }),
+  };
 }
 
 function picturesOf({ images }: Generated): Picture[] {

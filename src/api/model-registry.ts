@@ -22,14 +22,30 @@ export type ModelRegistryOptions = {
 
 /** See the file's header. */
 export class ModelRegistry {
-  /** The models that requests can name. */
-  readonly entries: readonly ModelEntry[];
   readonly #options: ModelRegistryOptions;
-  readonly #byName: ReadonlyMap<string, ModelEntry>;
+  #entries: readonly ModelEntry[] = [];
+  #adjunctEntries: readonly AdjunctEntry[] = [];
+  #byName: ReadonlyMap<string, ModelEntry> = new Map();
 
   constructor(entries: readonly ModelEntry[], options: ModelRegistryOptions) {
-    this.entries = entries;
     this.#options = options;
+    this.replace(entries, options.adjunctEntries ?? []);
+  }
+
+  /** The models that requests can name. */
+  get entries(): readonly ModelEntry[] {
+    return this.#entries;
+  }
+
+  /** What else there is, and can be used. */
+  get adjunctEntries(): readonly AdjunctEntry[] {
+    return this.#adjunctEntries;
+  }
+
+  /** Takes other entries in place of those so far. */
+  replace(entries: readonly ModelEntry[], adjunctEntries: readonly AdjunctEntry[]): void {
+    this.#entries = entries;
+    this.#adjunctEntries = adjunctEntries;
     // An id wins over an alias of the same name.
     this.#byName = new Map([
       ...entries.flatMap((entry) => (entry.aliases ?? []).map((alias) => [alias, entry] as const)),
@@ -54,14 +70,14 @@ export class ModelRegistry {
 
   /** Ids of what else there is. */
   adjuncts(kind: AdjunctKind): readonly string[] {
-    const { adjunctEntries = [], adjuncts } = this.#options;
-    const own = adjunctEntries.filter((entry) => entry.kind === kind).map(({ id }) => id);
+    const { adjuncts } = this.#options;
+    const own = this.#adjunctEntries.filter((entry) => entry.kind === kind).map(({ id }) => id);
     return [...own, ...(adjuncts?.[kind] ?? [])];
   }
 
   /** The entry of something beside models; undefined: there is none. */
   adjunct(kind: AdjunctEntry['kind'], id: string): AdjunctEntry | undefined {
-    return this.#options.adjunctEntries?.find((entry) => entry.kind === kind && entry.id === id);
+    return this.#adjunctEntries.find((entry) => entry.kind === kind && entry.id === id);
   }
 
   /** The entry of a network that tells of pictures what hints are made of, such as `depth`; undefined: there is none. */

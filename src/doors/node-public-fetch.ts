@@ -10,6 +10,7 @@ import { lookup } from 'node:dns';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { BlockList, isIP, isIPv6, type LookupFunction } from 'node:net';
+import { Readable } from 'node:stream';
 
 import { EngineError, isEngineError } from '../errors.ts';
 
@@ -19,8 +20,8 @@ export type PublicFetchOptions = {
   readonly allowsPrivate?: boolean;
   /** Addresses that are reached wherever they lie, such as the outputs of servers that the user configured. */
   readonly isTrusted?: (url: URL) => boolean;
-  /** Most bytes of a reply. Default 32 MiB. */
-  readonly maxBytes?: number;
+  /** Most bytes of a reply; undefined: the body is passed on as it comes, however long. Default 32 MiB. */
+  readonly maxBytes?: number | undefined;
 };
 
 const MAX_REDIRECTS = 5;
@@ -74,21 +75,27 @@ export function isPrivateAddress(address: string): boolean {
  *
  * The function rejects with an EngineError: `access-denied` for what it does not reach, `download-failed` for the rest.
  */
-export function publicFetch({
-  allowsPrivate = false,
-  isTrusted = () => false,
-  maxBytes = 32 * 2 ** 20,
-}: PublicFetchOptions = {}): (url: string, init: RequestInit) => Promise<Response> {
+export function publicFetch(
+  options: PublicFetchOptions = {},
+): (url: string | URL, init: RequestInit) => Promise<Response> {
+  const { allowsPrivate = false, isTrusted = () => false } = options;
+  const maxBytes = 'maxBytes' in options ? options.maxBytes : 32 * 2 ** 20;
   return async (address, init) => {
     let url = new URL(address);
+    const headers = new Headers(init.headers);
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-      const message = await sent(url, init, allowsPrivate || isTrusted(url));
-      const { statusCode = 0, headers } = message;
-      const isRedirect = statusCode >= 300 && statusCode < 400 && headers.location !== undefined;
-      if (!isRedirect || (init.method ?? 'GET') !== 'GET') return received(message, maxBytes);
+      const message = await sent(url, { ...init, headers }, allowsPrivate || isTrusted(url));
+      const { statusCode = 0, headers: told } = message;
+      const isRedirect = statusCode >= 300 && statusCode < 400 && told.location !== undefined;
+      if (!isRedirect || (init.method ?? 'GET') !== 'GET') {
+        return maxBytes === undefined ? passedOn(message) : received(message, maxBytes);
+      }
       message.destroy();
-      if (!URL.canParse(headers.location ?? '', url.href)) break;
-      url = new URL(headers.location ?? '', url.href);
+      if (!URL.canParse(told.location ?? '', url.href)) break;
+      const next = new URL(told.location ?? '', url.href);
+      // A token is for the host that it was given for.
+      if (next.origin !== url.origin) headers.delete('authorization');
+      url = next;
     }
     throw new EngineError('download-failed', 'it redirects without end.');
   };
@@ -159,6 +166,19 @@ async function received(message: IncomingMessage, maxBytes: number): Promise<Res
     status: status < 200 || status > 599 ? 502 : status,
     headers: type === undefined ? {} : { 'content-type': type },
   });
+}
+
+/** A reply whose body comes as it is read. */
+function passedOn(message: IncomingMessage): Response {
+  const { statusCode = 200, headers } = message;
+  const told = Object.entries(headers).filter(([, value]) => typeof value === 'string');
+  const status = statusCode < 200 || statusCode > 599 ? 502 : statusCode;
+  const hasBody = ![204, 205, 304].includes(status);
+  if (!hasBody) message.destroy();
+  const body = hasBody
+    ? (Readable.toWeb(message) as ReadableStream<Uint8Array<ArrayBuffer>>)
+    : null;
+  return new Response(body, { status, headers: told as [string, string][] });
 }
 
 function refused({ hostname }: URL): EngineError {

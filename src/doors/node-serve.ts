@@ -10,6 +10,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Artist } from '../api/artist.ts';
 import { apiContext, type Settings } from '../api/context.ts';
 import { createHandler } from '../api/handler.ts';
+import type { Library } from '../api/library/library.ts';
 import type { ModelRegistry } from '../api/model-registry.ts';
 import { servedLinks } from '../api/outputs.ts';
 import type { Upstream } from '../api/upstream.ts';
@@ -23,6 +24,8 @@ import { publicFetch } from './node-public-fetch.ts';
 export type ServeOptions = ListenOptions & {
   readonly artist: Artist;
   readonly models: ModelRegistry;
+  /** What adds to the models and takes away. Default: nothing does. */
+  readonly library?: Library | undefined;
   /** What requests must have as their key. Default: none is asked for. */
   readonly key?: string;
   /** Whether images and webhooks may lie in private networks. Default no. */
@@ -42,6 +45,7 @@ export type ServeOptions = ListenOptions & {
 export async function serve({
   artist,
   models,
+  library,
   key,
   allowsPrivate = false,
   upstreams = [],
@@ -64,6 +68,7 @@ export async function serve({
   const context = apiContext({
     artist,
     models,
+    library,
     queue,
     links: servedLinks(),
     upstreams,
@@ -87,6 +92,7 @@ export async function serve({
     url: listening.url,
     close: async () => {
       await queue.clear();
+      await library?.dispose();
       await listening.close();
     },
   };

@@ -10,6 +10,7 @@ import type { Journal } from './journal.ts';
 import { PartFile } from './part-file.ts';
 import type { ProgressReporter } from './progress.ts';
 import type { Shelf, WholeFile } from './shelf.ts';
+import type { Fetch } from './request.ts';
 import type { Slots } from './slots.ts';
 import type { OpenFile, StoreFolder } from './storage.ts';
 import type { CheckedTarget } from './target.ts';
@@ -20,6 +21,7 @@ import { transfer } from './transfer.ts';
 export type StoreContext = {
   readonly folder: StoreFolder;
   readonly shelf: Shelf;
+  readonly fetch: Fetch;
   readonly tokens: TokenStore;
   readonly clock: Clock;
   readonly stallMs: number;
@@ -131,7 +133,7 @@ async function fillPart(
   target: CheckedTarget,
   { file, journal, signal, reporter }: PartOptions,
 ): Promise<string> {
-  const { shelf, tokens, clock, stallMs, remaining } = context;
+  const { shelf, fetch, tokens, clock, stallMs, remaining } = context;
   const { path, url, size, sha256 } = target;
   const part = await PartFile.over(file);
   if (journal !== undefined && continues(journal, target)) {
@@ -145,6 +147,7 @@ async function fillPart(
     journal: part.length > 0 ? journal : undefined,
     size,
     sha256,
+    fetch,
     authorization: await authorization(url, tokens),
     clock,
     stallMs,
@@ -187,7 +190,8 @@ function promisedBut({ remaining }: StoreContext, path: string): number {
   return sum;
 }
 
-async function shortage(
+/** The error for a path that does not fit, with what could be deleted. */
+export async function shortage(
   context: StoreContext,
   path: string,
   needed: number | undefined,
@@ -205,6 +209,6 @@ async function shortage(
 }
 
 /** Whether a file could not be written for want of room; newer browsers have a class of its own for it. */
-function isDiskFull(error: unknown): boolean {
+export function isDiskFull(error: unknown): boolean {
   return error instanceof Error && error.name === 'QuotaExceededError';
 }

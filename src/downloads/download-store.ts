@@ -12,7 +12,10 @@ import { acquire, type StoreContext } from './acquire.ts';
 import { systemClock, type Clock } from './clock.ts';
 import { listHubFiles, type HubFile, type HubRepository } from './hub.ts';
 import type { Locks } from './locks.ts';
+import { keepCopy } from './keep-copy.ts';
 import { ProgressReporter, type DownloadProgress } from './progress.ts';
+import { remoteSource } from './remote-source.ts';
+import type { Fetch } from './request.ts';
 import { rehash } from './rehash.ts';
 import { Shelf } from './shelf.ts';
 import { Slots } from './slots.ts';
@@ -33,6 +36,8 @@ export type DownloadStoreOptions = {
   readonly hubs?: readonly string[];
   /** Default: the machine's. */
   readonly clock?: Clock;
+  /** Sends all requests. Default: the platform's `fetch`. */
+  readonly fetch?: Fetch;
 };
 
 /** Options of {@link DownloadStore.download}. */
@@ -83,12 +88,14 @@ export class DownloadStore {
   constructor(options: DownloadStoreOptions) {
     const { folder, locks, tokens, parallel = 3, stallMs = 60_000 } = options;
     const { hubs = ['https://huggingface.co'], clock = systemClock } = options;
+    const { fetch: send = (url, init) => fetch(url, init) } = options;
     this.tokens = tokens;
     this.#locks = locks;
     this.#shelf = new Shelf(folder);
     this.#context = {
       folder,
       shelf: this.#shelf,
+      fetch: send,
       tokens,
       clock,
       stallMs,
@@ -195,6 +202,37 @@ export class DownloadStore {
     });
   }
 
+  /**
+   * A file where it is, at an address: what is read of it is fetched, and nothing is kept. For headers of files that may
+   * be downloaded later. Throws what a download throws.
+   */
+  async peek(
+    url: string,
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<ByteSource> {
+    const { signal = new AbortController().signal } = options;
+    const target = checkTarget({ url, path: fileNameOf(url) });
+    return remoteSource(target, { ...this.#context, signal });
+  }
+
+  /**
+   * Copies a file from elsewhere to `path`, whole or not at all; what lies there is replaced. Throws EngineError
+   * `storage-full`, `invalid-argument` while the path is in use, and what the source throws.
+   */
+  async keep(
+    path: string,
+    source: ByteSource,
+    options: Omit<DownloadOptions, 'cancel'> = {},
+  ): Promise<void> {
+    const { signal, onProgress } = options;
+    await this.#alone(path, async () => {
+      const reporter = new ProgressReporter(path, this.#context.clock, (progress) =>
+        onProgress?.(progress),
+      );
+      await keepCopy(this.#context, path, { source, signal, reporter });
+    });
+  }
+
   /** How much is stored here, and how much more could be. */
   async usage(): Promise<StoreUsage> {
     const { free, persisted } = await this.#context.folder.space();
@@ -247,4 +285,10 @@ export class DownloadStore {
   #name(of: string): string {
     return `local-diffusion/downloads/${this.#context.folder.id}/${of}`;
   }
+}
+
+/** What messages call the file at an address. */
+function fileNameOf(url: string): string {
+  const name = URL.canParse(url) ? new URL(url).pathname.split('/').at(-1) : undefined;
+  return name === undefined || name === '' ? 'file' : name.replaceAll(/[^\w.-]/g, '_');
 }

@@ -12,7 +12,7 @@ import { BackOff } from './back-off.ts';
 import type { Clock } from './clock.ts';
 import { Interrupted, refused, unreachable, type FileAtHost } from './failures.ts';
 import { readReply } from './reply.ts';
-import { request, type Answer } from './request.ts';
+import { request, type Answer, type Fetch } from './request.ts';
 import { authorization, type TokenStore } from './tokens.ts';
 
 /** A repository at one revision. */
@@ -43,6 +43,7 @@ export type HubLists = Map<string, { readonly askedAt: number; readonly files: H
 /** What asking a hub takes. */
 export type HubContext = {
   readonly lists: HubLists;
+  readonly fetch: Fetch;
   readonly tokens: TokenStore;
   readonly clock: Clock;
   readonly stallMs: number;
@@ -148,9 +149,9 @@ async function fetchPage(repository: string, url: URL, context: HubContext): Pro
 
 async function tryPage(file: FileAtHost, repository: string, context: HubContext): Promise<Page> {
   const { url } = file;
-  const { tokens, stallMs, signal } = context;
+  const { fetch, tokens, stallMs, signal } = context;
   const headers = await authorization(url, tokens);
-  const answer = await request(url, { headers, stallMs, signal });
+  const answer = await request(url, { fetch, headers, stallMs, signal });
   try {
     const { response } = answer;
     const hadToken = 'authorization' in headers;

@@ -2,11 +2,10 @@
  * A store in Node: files in a folder of the disk, tokens in memory, locks between processes.
  */
 
-import { mkdir, open, readdir, rename, rm, stat, statfs, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, statfs, type FileHandle } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
-import type { ByteSource } from '../weights/checkpoint.ts';
-import { openFileSource } from '../weights/node-file-source.ts';
+import { fileSourceAt } from '../weights/node-file-source.ts';
 import { DownloadStore, type DownloadStoreOptions } from './download-store.ts';
 import { nodeLocks } from './node-locks.ts';
 import type { OpenFile, Space, StoreFolder } from './storage.ts';
@@ -15,7 +14,7 @@ import { memoryTokens } from './tokens.ts';
 /** Options of {@link openNodeStore}. */
 export type NodeStoreOptions = Pick<
   DownloadStoreOptions,
-  'parallel' | 'stallMs' | 'hubs' | 'clock'
+  'parallel' | 'stallMs' | 'hubs' | 'clock' | 'fetch'
 > & {
   /** Access tokens by host, such as `{ 'huggingface.co': token }`. Default none. */
   readonly tokens?: Readonly<Record<string, string>>;
@@ -43,7 +42,7 @@ export function nodeFolder(root: string): StoreFolder {
       return nodeFile(await open(at(path), 'r+').catch(whenMissing(() => open(at(path), 'w+'))));
     },
     async source(path) {
-      return sourceOf(at(path), path);
+      return fileSourceAt(at(path), path);
     },
     async move(from, to) {
       await mkdir(dirname(at(to)), { recursive: true });
@@ -55,24 +54,6 @@ export function nodeFolder(root: string): StoreFolder {
     },
     list: (folder) => filesBelow(at(folder)),
     space: () => spaceAt(root),
-  };
-}
-
-/** A source that opens the file for every read, so that nobody has to close it. */
-async function sourceOf(file: string, name: string): Promise<ByteSource | undefined> {
-  const stats = await stat(file).catch(whenMissing(() => undefined));
-  if (stats === undefined || !stats.isFile()) return undefined;
-  return {
-    name,
-    size: stats.size,
-    async read(start, end, signal) {
-      const source = await openFileSource(file);
-      try {
-        return await source.read(start, end, signal);
-      } finally {
-        await source.close();
-      }
-    },
   };
 }
 

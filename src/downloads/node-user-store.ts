@@ -7,16 +7,17 @@ import { join } from 'node:path';
 import process from 'node:process';
 
 import type { DownloadStore } from './download-store.ts';
-import { openNodeStore } from './node-file-store.ts';
+import { openNodeStore, type NodeStoreOptions } from './node-file-store.ts';
 
 /** Opens it; HF_TOKEN, where it is set, is the access token for huggingface.co. */
-export function openUserStore(): DownloadStore {
+export function openUserStore(options: Pick<NodeStoreOptions, 'fetch'> = {}): DownloadStore {
   const { HF_TOKEN: token } = process.env;
   const tokens = token === undefined || token === '' ? {} : { 'huggingface.co': token };
-  return openNodeStore(userFolder(), { tokens });
+  return openNodeStore(userFolder(), { tokens, ...options });
 }
 
-function userFolder(): string {
+/** The folder, an absolute path unless LOCAL_DIFFUSION_CACHE is none. */
+export function userFolder(): string {
   const { LOCAL_DIFFUSION_CACHE: own, XDG_CACHE_HOME: cache, LOCALAPPDATA: local } = process.env;
   if (own !== undefined && own !== '') return own;
   const name = 'local-diffusion';

@@ -2,7 +2,7 @@
  * A store in the browser: files in the origin private file system, tokens in IndexedDB, Web Locks.
  *
  * Only a dedicated worker can write there fast and without a copy, so a store is opened in one. The promise
- * not to evict the files can only be asked for by a page: see {@link requestPersistence}.
+ * not to evict the files can only be asked for by a page: see `persistence.ts`.
  */
 
 import { EngineError } from '../errors.ts';
@@ -36,14 +36,6 @@ export async function openBrowserStore(options: BrowserStoreOptions = {}): Promi
   const root = await navigator.storage.getDirectory();
   const folder = new OpfsFolder(name, await root.getDirectoryHandle(name, { create: true }));
   return new DownloadStore({ ...rest, folder, locks: webLocks, tokens: indexedDbTokens() });
-}
-
-/**
- * Asks the browser not to remove the files by itself when the disk gets full; true when it promises that.
- * To be called by a page, best after the person asked for a download; some browsers ask the person.
- */
-export async function requestPersistence(): Promise<boolean> {
-  return (await navigator.storage.persisted()) || navigator.storage.persist();
 }
 
 /** Moving files is in browsers, but not yet in the standard. */

@@ -2,10 +2,15 @@
  * Requests that hang are as good as lost: fetch with a limit on silence.
  */
 
+import { isEngineError } from '../errors.ts';
 import { Interrupted, reasonOf } from './failures.ts';
+
+/** What sends requests: the platform's `fetch`, or one that reaches less. */
+export type Fetch = (url: URL, init: RequestInit) => Promise<Response>;
 
 /** A request, and how it is given up. */
 export type RequestOptions = {
+  readonly fetch: Fetch;
   readonly headers: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
   /** Milliseconds of silence after which the connection counts as lost. */
@@ -23,10 +28,11 @@ export type Answer = {
 
 /**
  * Asks for `url`, following redirects, without cookies and past the browser's cache, which would keep a
- * second copy. Throws {@link Interrupted} when nobody answers, and the signal's reason once that aborts.
+ * second copy. Throws {@link Interrupted} when nobody answers, the signal's reason once that aborts, and EngineError
+ * `access-denied` where `fetch` does.
  */
 export async function request(url: URL, options: RequestOptions): Promise<Answer> {
-  const { headers, signal, stallMs } = options;
+  const { fetch, headers, signal, stallMs } = options;
   const ended = new AbortController();
   const seconds = Math.round(stallMs / 1000);
   const silence = new Interrupted(`${url.host} sent nothing for ${seconds} seconds`);
@@ -37,7 +43,7 @@ export async function request(url: URL, options: RequestOptions): Promise<Answer
       return await work;
     } catch (error) {
       signal.throwIfAborted();
-      if (error instanceof Interrupted) throw error;
+      if (error instanceof Interrupted || isForbidden(error)) throw error;
       throw new Interrupted(`the connection to ${url.host} failed (${reasonOf(error)})`, {
         cause: error,
       });
@@ -63,4 +69,9 @@ export async function request(url: URL, options: RequestOptions): Promise<Answer
     },
     drop: () => ended.abort(),
   };
+}
+
+/** Whether a request was not sent because it may not be; another attempt would not be, either. */
+function isForbidden(error: unknown): boolean {
+  return isEngineError(error) && error.code === 'access-denied';
 }

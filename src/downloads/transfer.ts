@@ -19,7 +19,7 @@ import type { Journal } from './journal.ts';
 import type { PartFile } from './part-file.ts';
 import type { DownloadPhase } from './progress.ts';
 import { isSame, readReply, type Validators } from './reply.ts';
-import { request, type Answer } from './request.ts';
+import { request, type Answer, type Fetch } from './request.ts';
 
 /** A file to bring, and everything that takes. */
 export type TransferJob = {
@@ -32,6 +32,7 @@ export type TransferJob = {
   readonly size: number | undefined;
   /** SHA-256 in hexadecimal that it has to have, if that is known. */
   readonly sha256: string | undefined;
+  readonly fetch: Fetch;
   /** Headers that let the request in. */
   readonly authorization: Readonly<Record<string, string>>;
   readonly clock: Clock;
@@ -127,10 +128,11 @@ class Transfer {
   }
 
   async #attempt(): Promise<void> {
-    const { file, part, signal, stallMs, authorization } = this.#job;
+    const { file, part, fetch, signal, stallMs, authorization } = this.#job;
     const from = part.length;
     const range: Record<string, string> = this.#asksRange() ? { range: `bytes=${from}-` } : {};
     const answer = await request(file.url, {
+      fetch,
       headers: { ...authorization, ...range },
       signal,
       stallMs,

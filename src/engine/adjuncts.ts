@@ -45,12 +45,19 @@ export type Adjuncts = {
 
 type OpenOptions = Pick<OpenPartsOptions, 'signal' | 'onDownload' | 'store'>;
 
+/** A model with LoRAs or another autoencoder, and the ids of those. */
+type Variant = {
+  readonly key: string;
+  readonly model: DiffusionModel;
+  readonly wears: readonly string[];
+};
+
 /** A model as its files have it, and the last variant that was asked for. */
 type Opened = {
   readonly parts: ModelParts;
   readonly preview: ModelEntry['preview'];
   readonly plain: DiffusionModel;
-  variant: { readonly key: string; readonly model: DiffusionModel } | undefined;
+  variant: Variant | undefined;
 };
 
 /** A model as a request wants it. */
@@ -127,7 +134,8 @@ export class OpenModels {
       { preview: opened.preview },
     );
     await opened.variant?.model.release(opened.plain);
-    opened.variant = { key, model };
+    const wears = [...applied.map((lora) => lora.entry.id), ...(vae === undefined ? [] : [vae.id])];
+    opened.variant = { key, model, wears };
     return { model, warnings };
   }
 
@@ -159,8 +167,15 @@ export class OpenModels {
     );
   }
 
-  /** Closes a model and frees what it holds. */
+  /** Closes what has that id: a model and what it holds, and things beside models, which models then no longer wear. */
   async close(id: string): Promise<void> {
+    for (const kind of ['lora', 'vae', 'controlnet', 'embedding', 'tokenizer'])
+      this.#adjuncts.delete(`${kind} ${id}`);
+    for (const other of this.#models.values()) {
+      if (other.variant === undefined || !other.variant.wears.includes(id)) continue;
+      await other.variant.model.release(other.plain);
+      other.variant = undefined;
+    }
     const opened = this.#models.get(id);
     this.#models.delete(id);
     await opened?.variant?.model.release();

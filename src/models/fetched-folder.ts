@@ -1,13 +1,14 @@
 /**
- * A model's folder on a web server or, in Node, on disk; its files read whole when they are opened.
+ * A model's folder on a web server or, in Node, on disk. Files of a server are read whole when they are opened, those on disk
+ * piece by piece.
  *
- * For small models, such as the embedded one. Large ones are to be downloaded to disk first and read from there.
+ * Servers are for small models, such as the embedded one. Large ones are to be downloaded to disk first and read from there.
  */
 
 import { EngineError } from '../errors.ts';
-import { blobSource, bufferSource } from '../weights/byte-source.ts';
+import { blobSource } from '../weights/byte-source.ts';
 import type { ByteSource } from '../weights/checkpoint.ts';
-import { readWhole } from '../weights/node-file-source.ts';
+import { fileSourceAt } from '../weights/node-file-source.ts';
 import type { ModelFolder } from './folder-parts.ts';
 
 /** The folder at `base`, an absolute URL; in Node `file:` too. */
@@ -26,10 +27,7 @@ export async function openUrl(
   path: string,
   signal?: AbortSignal,
 ): Promise<ByteSource | undefined> {
-  if (url.protocol === 'file:') {
-    const bytes = await readWhole(url, signal);
-    return bytes && bufferSource(bytes, path);
-  }
+  if (url.protocol === 'file:') return fileSourceAt(url, path);
   const response = await fetch(url, signal === undefined ? {} : { signal }).catch(
     (cause: unknown) => {
       signal?.throwIfAborted();

@@ -20,9 +20,10 @@ export type ModelFolder = {
   open(path: string, signal?: AbortSignal): Promise<ByteSource | undefined>;
 };
 
-/** Files of a text encoder's weights, and of the other networks': half the bytes first. */
-const TEXT_FILES = ['model.fp16.safetensors', 'model.safetensors'] as const;
-const FILES = [
+/** Files of a text encoder's weights: half the bytes first. */
+export const TEXT_FILES = ['model.fp16.safetensors', 'model.safetensors'] as const;
+/** Files of the other networks' weights. */
+export const FILES = [
   'diffusion_pytorch_model.fp16.safetensors',
   'diffusion_pytorch_model.safetensors',
 ] as const;

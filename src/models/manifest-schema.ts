@@ -35,6 +35,12 @@ const Source = v.variant('kind', [
     files: v.exactOptional(v.array(v.strictObject({ path: text, ...known }))),
   }),
   v.strictObject({ kind: v.literal('file'), url: text, ...known }),
+  v.strictObject({
+    kind: v.literal('local'),
+    key: text,
+    file: v.exactOptional(text),
+    blobs: v.exactOptional(v.record(v.string(), v.unknown())),
+  }),
 ]);
 
 /** What is told of models and of what goes with them alike. */

@@ -9,7 +9,7 @@ import * as v from 'valibot';
 
 import shipped from '../../models-manifest.json' with { type: 'json' };
 import { EngineError } from '../errors.ts';
-import { ManifestSchema, type Adjunct, type Entry } from './manifest-schema.ts';
+import { Adjunct, Entry, ManifestSchema } from './manifest-schema.ts';
 
 /**
  * A model that requests can name: `id` and `aliases` are what they call it, `name` and `description` are for people. What
@@ -42,13 +42,28 @@ export type Manifest = v.InferOutput<typeof ManifestSchema>;
  * @throws EngineError `invalid-argument` naming every field that is wrong.
  */
 export function parseManifest(json: unknown): Manifest {
-  const result = v.safeParse(ManifestSchema, json);
+  return parsed(ManifestSchema, json, 'the manifest');
+}
+
+/**
+ * An entry by itself, from its JSON: of a model, or of what requests name beside one.
+ *
+ * @throws EngineError `invalid-argument` naming every field that is wrong.
+ */
+export function parseEntry(kind: 'model', json: unknown): ModelEntry;
+export function parseEntry(kind: 'model' | AdjunctEntry['kind'], json: unknown): ModelEntry | AdjunctEntry;
+export function parseEntry(kind: 'model' | AdjunctEntry['kind'], json: unknown): ModelEntry | AdjunctEntry {
+  return kind === 'model' ? parsed(Entry, json, 'the entry') : parsed(Adjunct, json, 'the entry');
+}
+
+function parsed<T>(schema: v.GenericSchema<unknown, T>, json: unknown, what: string): T {
+  const result = v.safeParse(schema, json);
   if (result.success) return result.output;
   const problems = result.issues.map((issue) => {
     const path = v.getDotPath(issue);
     return path === null ? issue.message : `${path}: ${issue.message}`;
   });
-  throw new EngineError('invalid-argument', `the manifest is not right: ${problems.join('; ')}`, {
+  throw new EngineError('invalid-argument', `${what} is not right: ${problems.join('; ')}`, {
     detail: { problems },
   });
 }

@@ -15,6 +15,7 @@ import { fetchedFolder } from './fetched-folder.ts';
 import { networkOfFolder } from './folder-parts.ts';
 import type { AdjunctEntry } from './manifest.ts';
 import type { NetworkPart } from './model-parts.ts';
+import { localFile, localFolder } from './local-files.ts';
 import { modelStore } from './model-store.ts';
 import type { OpenPartsOptions } from './open-parts.ts';
 import { hubFolder, storedFile } from './stored-files.ts';
@@ -81,6 +82,9 @@ async function folderOf(
       return networkOfFolder(fetchedFolder(id, source.url), signal);
     case 'hub':
       return networkOfFolder(hubFolder(id, source, await store(), options), signal);
+    case 'local':
+      if (source.file !== undefined) return undefined;
+      return networkOfFolder(localFolder(id, source, store), signal);
     case 'file':
       return undefined;
     default:
@@ -88,11 +92,13 @@ async function folderOf(
   }
 }
 
-async function fileOf(
+/** The single file of an entry. */
+export async function fileOf(
   { id, source, kind }: AdjunctEntry,
   { store = modelStore, ...options }: OpenPartsOptions,
 ): Promise<ByteSource> {
-  if (source.kind === 'file') return storedFile(source, await store(), options);
+  if (source.kind === 'file') return storedFile(source, store, options);
+  if (source.kind === 'local') return localFile(id, source, store);
   const file =
     source.kind === 'embedded'
       ? await embeddedFolder(source.folder).open('model.safetensors', options.signal)

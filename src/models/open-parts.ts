@@ -3,6 +3,7 @@
  */
 
 import type { DownloadStore } from '../downloads/download-store.ts';
+import type { ByteSource } from '../weights/checkpoint.ts';
 import { openCheckpoint } from '../weights/safetensors.ts';
 import { openClipTokenizer } from './clip-vocabulary-file.ts';
 import { embeddedFolder } from './embedded-model.ts';
@@ -12,6 +13,7 @@ import type { ModelEntry } from './manifest.ts';
 import type { ModelParts } from './model-parts.ts';
 import { modelStore } from './model-store.ts';
 import { partsOfSingleFile } from './single-file-parts.ts';
+import { localFile, localFolder } from './local-files.ts';
 import { hubFolder, storedFile, type StoreOptions } from './stored-files.ts';
 
 /** Options of {@link partsOf}. */
@@ -33,7 +35,6 @@ export async function partsOf(
 ): Promise<ModelParts> {
   const { id, source } = entry;
   const { signal } = options;
-  const abortable = signal === undefined ? {} : { signal };
   switch (source.kind) {
     case 'embedded':
       return partsOfFolder(embeddedFolder(), signal);
@@ -41,12 +42,23 @@ export async function partsOf(
       return partsOfFolder(fetchedFolder(id, source.url), signal);
     case 'hub':
       return partsOfFolder(hubFolder(id, source, await store(), options), signal);
-    case 'file': {
-      const file = await storedFile(source, await store(), options);
-      const checkpoint = await openCheckpoint(id, [file], abortable);
-      return partsOfSingleFile(checkpoint, await openClipTokenizer(abortable), entry);
-    }
+    case 'local':
+      if (source.file === undefined)
+        return partsOfFolder(localFolder(id, source, store), signal);
+      return singleFile(entry, await localFile(id, source, store), signal);
+    case 'file':
+      return singleFile(entry, await storedFile(source, store, options), signal);
     default:
       return source satisfies never;
   }
+}
+
+async function singleFile(
+  entry: ModelEntry,
+  file: ByteSource,
+  signal: AbortSignal | undefined,
+): Promise<ModelParts> {
+  const abortable = signal === undefined ? {} : { signal };
+  const checkpoint = await openCheckpoint(entry.id, [file], abortable);
+  return partsOfSingleFile(checkpoint, await openClipTokenizer(abortable), entry);
 }

@@ -22,6 +22,7 @@ export function promptTokenizer({ id, source }: ModelEntry): Promise<ClipTokeniz
     case 'folder':
       return tokenizerOfFolder(fetchedFolder(id, source.url));
     case 'hub':
+    case 'local':
     case 'file':
       return openClipTokenizer();
     default:

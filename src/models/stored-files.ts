@@ -4,7 +4,9 @@
 
 import type { DownloadProgress } from '../downloads/progress.ts';
 import type { DownloadStore } from '../downloads/download-store.ts';
+import { EngineError } from '../errors.ts';
 import type { ByteSource } from '../weights/checkpoint.ts';
+import { fileSourceAt } from '../weights/node-file-source.ts';
 import type { ModelFolder } from './folder-parts.ts';
 
 /** Where a hub keeps a model in diffusers' layout. */
@@ -33,11 +35,14 @@ export type StoreOptions = {
   /** Pauses a download: what has come is kept. */
   readonly signal?: AbortSignal | undefined;
   readonly onDownload?: ((progress: DownloadProgress) => void) | undefined;
+  /** Whether no server is asked: what is not here is missing then. Default no. */
+  readonly isOffline?: boolean | undefined;
 };
 
 type HubFile = Awaited<ReturnType<DownloadStore['listHub']>>[number];
 
-const HUB = 'https://huggingface.co';
+/** The hub where no other is named. */
+export const HUB = 'https://huggingface.co';
 
 /** Milliseconds for which a hub is waited for where most of a model is here. */
 const PATIENCE_MS = 2500;
@@ -50,9 +55,10 @@ export function hubFolder(
   name: string,
   { repository, revision = 'main', hub = HUB, files: described = [] }: HubSource,
   store: DownloadStore,
-  { onDownload, signal }: StoreOptions = {},
+  { onDownload, signal, isOffline = false }: StoreOptions = {},
 ): ModelFolder {
-  const root = storePath(`${new URL(hub).host}/${repository}/${revision}`);
+  const source = { repository, revision, hub };
+  const root = hubRoot(source);
   let listed: Promise<HubFile[]> | undefined;
   const ask = async (): Promise<HubFile[]> => {
     const isHere = (await store.list()).some(({ path }) => path.startsWith(`${root}/`));
@@ -78,31 +84,65 @@ export function hubFolder(
   return {
     name,
     open: async (path) => {
-      const known = await store.get(`${root}/${path}`);
-      if (known !== undefined) return known;
+      const known = await store.get(hubPath(source, path));
+      if (known !== undefined || isOffline) return known;
       const files = await list();
       const file = files.find((each) => each.path === path);
       if (file === undefined) return undefined;
       const { size, sha256 } = { ...file, ...described.find((each) => each.path === path) };
-      const target = { url: file.url, size, sha256, path: `${root}/${path}` };
+      const target = { url: file.url, size, sha256, path: hubPath(source, path) };
       return store.download(target, { signal, onProgress: onDownload });
     },
   };
 }
 
-/** The file at an address; its path in the store is that of the address. */
-export function storedFile(
-  { url, size, sha256 }: FileSource,
-  store: DownloadStore,
-  { signal, onDownload }: StoreOptions = {},
-): Promise<ByteSource> {
+/** The folder of a store that holds what comes from a repository. */
+export function hubRoot({
+  repository,
+  revision = 'main',
+  hub = HUB,
+}: Pick<HubSource, 'repository' | 'revision' | 'hub'>): string {
+  return storePath(`${new URL(hub).host}/${repository}/${revision}`);
+}
+
+/** Where a store has the file at a path of a repository. */
+export function hubPath(source: Pick<HubSource, 'repository' | 'revision' | 'hub'>, path: string): string {
+  return `${hubRoot(source)}/${path}`;
+}
+
+/** Where a store has the file at an address. */
+export function fileRoot({ url }: Pick<FileSource, 'url'>): string {
   const { host, pathname, search } = new URL(url);
-  const path = storePath(host + pathname + search);
-  return store.download({ url, size, sha256, path }, { signal, onProgress: onDownload });
+  return storePath(host + pathname + search);
+}
+
+/** The file at an address, kept in the store; in Node `file:` too, which is read where it is. */
+export async function storedFile(
+  { url, size, sha256 }: FileSource,
+  store: () => Promise<DownloadStore>,
+  { signal, onDownload, isOffline = false }: StoreOptions = {},
+): Promise<ByteSource> {
+  const missing = (what: string): EngineError =>
+    new EngineError('model-malformed', what, { detail: { url } });
+  const at = URL.canParse(url) ? new URL(url) : undefined;
+  if (at?.protocol === 'file:') {
+    const name = decodeURIComponent(at.pathname);
+    const source = await fileSourceAt(at, name);
+    if (source === undefined) throw missing(`there is no file ${name}`);
+    return source;
+  }
+  const path = fileRoot({ url });
+  const kept = await store();
+  if (!isOffline) {
+    return kept.download({ url, size, sha256, path }, { signal, onProgress: onDownload });
+  }
+  const source = await kept.get(path);
+  if (source === undefined) throw missing(`${path} is not on this machine`);
+  return source;
 }
 
 /** An address as a path in the store: other characters than those of ordinary file names become `_`. */
-function storePath(address: string): string {
+export function storePath(address: string): string {
   const names = address.split('/').filter((name) => name !== '');
   return names.map((name) => name.replaceAll(/[^\w.-]/g, '_').replace(/^\.+/, '_')).join('/');
 }

@@ -23,10 +23,12 @@ import type { RuntimeReport } from '../runtime/report.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
 import type { PromptDescription } from '../text/prompt/prompt-description.ts';
 import type { ReadPromptOptions } from '../text/prompt/read-prompt.ts';
+import { absoluteEntry } from './absolute-entry.ts';
+import { SentCalls } from './calls.ts';
 import { openWorker } from './open-worker.ts';
 import type { EngineService } from './service.ts';
 import { absoluteWasmPaths } from './wasm-paths.ts';
-import { installWire, toWireError } from './wire.ts';
+import { installWire } from './wire.ts';
 import { failureOf } from './worker-failure.ts';
 
 installWire();
@@ -40,12 +42,13 @@ export class EngineClient {
   readonly report: RuntimeReport;
   readonly #worker: Worker;
   readonly #service: Remote<EngineService>;
-  #calls = 0;
+  readonly #calls: SentCalls;
 
   private constructor(worker: Worker, service: Remote<EngineService>, report: RuntimeReport) {
     this.#worker = worker;
     this.#service = service;
     this.report = report;
+    this.#calls = new SentCalls((call, reason) => service.abort(call, reason));
   }
 
   /** Starts a worker and the engine in it. */
@@ -66,7 +69,7 @@ export class EngineClient {
 
   /** Opens a component under `id`; blobs are handed over by reference, not copied. */
   load(id: string, source: ComponentSource, options: CallOptions = {}): Promise<void> {
-    return this.#abortable(options, (call) => this.#service.load(call, id, source));
+    return this.#calls.run(options.signal, (call) => this.#service.load(call, id, source));
   }
 
   /** Evaluates the component `id`; rejects with the signal's own reason when aborted. */
@@ -77,14 +80,16 @@ export class EngineClient {
   ): Promise<Record<string, HostTensor>> {
     const { onProgress } = options;
     const listener = onProgress === undefined ? undefined : proxy(onProgress);
-    return this.#abortable(options, (call) => this.#service.call(call, id, request, listener));
+    return this.#calls.run(options.signal, (call) =>
+      this.#service.call(call, id, request, listener),
+    );
   }
 
   /** Opens the model that an entry of the manifest describes, under its id; addresses are relative to the page. */
   openModel(entry: ModelEntry, options: OpenModelOptions = {}): Promise<ModelFacts> {
     const { onDownload, alternatives } = options;
     const listener = onDownload === undefined ? undefined : proxy(onDownload);
-    return this.#abortable(options, (call) =>
+    return this.#calls.run(options.signal, (call) =>
       this.#service.openModel(call, absoluteEntry(entry), listener, alternatives),
     );
   }
@@ -98,10 +103,10 @@ export class EngineClient {
   generate(
     id: string,
     request: GenerateRequest,
-    { previews, adjuncts, onProgress, ...options }: EngineGenerateOptions = {},
+    { previews, adjuncts, onProgress, signal }: EngineGenerateOptions = {},
   ): Promise<EngineGenerated> {
     const listener = onProgress === undefined ? undefined : proxy(onProgress);
-    return this.#abortable(options, (call) =>
+    return this.#calls.run(signal, (call) =>
       this.#service.generate(call, id, request, previews, adjuncts, listener),
     );
   }
@@ -111,7 +116,7 @@ export class EngineClient {
     control: readonly ControlRequest[],
     options: Pick<CallOptions, 'signal'> = {},
   ): Promise<ControlRequest[]> {
-    return this.#abortable(options, (call) => this.#service.hints(call, control));
+    return this.#calls.run(options.signal, (call) => this.#service.hints(call, control));
   }
 
   /** How a prompt is read, in the tokens of the model that an entry describes, open or not. */
@@ -139,30 +144,4 @@ export class EngineClient {
     this.#service[releaseProxy]();
     this.#worker.terminate();
   }
-
-  async #abortable<T>(
-    { signal }: Pick<CallOptions, 'signal'>,
-    task: (call: number) => Promise<T>,
-  ): Promise<T> {
-    signal?.throwIfAborted();
-    const call = this.#calls++;
-    const abort = (): void => void this.#service.abort(call, toWireError(signal?.reason));
-    signal?.addEventListener('abort', abort, { once: true });
-    try {
-      return await task(call);
-    } catch (error) {
-      // The reason itself, not the copy that came back from the worker.
-      throw signal?.aborted === true ? signal.reason : error;
-    } finally {
-      signal?.removeEventListener('abort', abort);
-    }
-  }
-}
-
-/** The entry with its address as the worker must have it, whose own lies elsewhere. */
-function absoluteEntry(entry: ModelEntry): ModelEntry {
-  const { source } = entry;
-  if (!('url' in source)) return entry;
-  const url = new URL(source.url, globalThis.location?.href).href;
-  return { ...entry, source: { ...source, url } };
 }

@@ -2,6 +2,8 @@
  * The worker's side of the boundary: one engine, calls by id so that they can be aborted.
  */
 
+import { proxy } from 'comlink';
+
 import {
   Engine,
   type ComponentCall,
@@ -22,7 +24,9 @@ import type { RuntimeReport } from '../runtime/report.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
 import type { PromptDescription } from '../text/prompt/prompt-description.ts';
 import type { ReadPromptOptions } from '../text/prompt/read-prompt.ts';
-import { fromWireError, type WireError } from './wire.ts';
+import { ReceivedCalls } from './calls.ts';
+import { FilesService } from './files-service.ts';
+import type { WireError } from './wire.ts';
 
 /** Told of the bytes of weights loaded. */
 export type ProgressListener = (bytesDone: number, bytesTotal: number) => void;
@@ -30,7 +34,9 @@ export type ProgressListener = (bytesDone: number, bytesTotal: number) => void;
 /** The calls a page makes; `call` is an id of its choosing under which `abort` finds the call. */
 export class EngineService {
   #engine: Promise<Engine> | undefined;
-  readonly #running = new Map<number, AbortController>();
+  readonly #calls = new ReceivedCalls();
+  /** The files of entries; they need no engine. */
+  readonly files = proxy(new FilesService());
 
   /** Starts the engine; once. */
   async start(options: EngineOptions): Promise<RuntimeReport> {
@@ -110,7 +116,7 @@ export class EngineService {
 
   /** Aborts a running call; it rejects with this reason. */
   abort(call: number, reason: WireError): void {
-    this.#running.get(call)?.abort(fromWireError(reason));
+    this.#calls.abort(call, reason);
   }
 
   /** Frees everything. */
@@ -118,17 +124,8 @@ export class EngineService {
     await (await this.#engine)?.dispose();
   }
 
-  async #run<T>(
-    call: number,
-    task: (engine: Engine, signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
-    const controller = new AbortController();
-    this.#running.set(call, controller);
-    try {
-      return await task(await this.#started(), controller.signal);
-    } finally {
-      this.#running.delete(call);
-    }
+  #run<T>(call: number, task: (engine: Engine, signal: AbortSignal) => Promise<T>): Promise<T> {
+    return this.#calls.run(call, async (signal) => task(await this.#started(), signal));
   }
 
   #started(): Promise<Engine> {

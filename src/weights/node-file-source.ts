@@ -18,9 +18,10 @@ export type FileSource = ByteSource & {
 const PIECE_BYTES = 64 * 2 ** 20;
 
 /** Opens the file at `path`, whose name in messages is that path. */
-export async function openFileSource(path: string): Promise<FileSource> {
+export async function openFileSource(at: string | URL): Promise<FileSource> {
+  const path = at instanceof URL ? decodeURIComponent(at.pathname) : at;
   const { open } = await import('node:fs/promises');
-  const file = await open(path, 'r');
+  const file = await open(at, 'r');
   const { size } = await file.stat().catch(async (error: unknown) => {
     await file.close();
     throw error;
@@ -52,14 +53,33 @@ export async function openFileSource(path: string): Promise<FileSource> {
   };
 }
 
-/** All bytes of the file at a `file:` URL; undefined when there is no such file. */
-export async function readWhole(url: URL, signal?: AbortSignal): Promise<Uint8Array | undefined> {
-  const { readFile } = await import('node:fs/promises');
-  try {
-    return new Uint8Array(await readFile(url, signal === undefined ? {} : { signal }));
-  } catch (cause) {
-    signal?.throwIfAborted();
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined;
-    throw unreadable(url.href, cause instanceof Error ? cause.message : String(cause), cause);
-  }
+/**
+ * A source over the file at `path` that opens it for every read, so that nobody has to close it; undefined when there is no
+ * file.
+ *
+ * @param name What messages call it.
+ */
+export async function fileSourceAt(
+  path: string | URL,
+  name: string,
+): Promise<ByteSource | undefined> {
+  const { stat } = await import('node:fs/promises');
+  const stats = await stat(path).catch((cause: unknown) => {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : '';
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw unreadable(name, cause instanceof Error ? cause.message : String(cause), cause);
+  });
+  if (stats === undefined || !stats.isFile()) return undefined;
+  return {
+    name,
+    size: stats.size,
+    async read(start, end, signal) {
+      const source = await openFileSource(path);
+      try {
+        return await source.read(start, end, signal);
+      } finally {
+        await source.close();
+      }
+    },
+  };
 }

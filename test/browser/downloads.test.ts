@@ -6,11 +6,8 @@
 import { proxy, wrap, type Remote } from 'comlink';
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest';
 import { cdp } from 'vitest/browser';
-import {
-  openBrowserStore,
-  requestPersistence,
-  type BrowserStoreOptions,
-} from '../../src/downloads/opfs-store.ts';
+import { openBrowserStore, type BrowserStoreOptions } from '../../src/downloads/opfs-store.ts';
+import { requestPersistence } from '../../src/downloads/persistence.ts';
 import type { DownloadProgress } from '../../src/downloads/progress.ts';
 import { installWire } from '../../src/protocol/wire.ts';
 import type { DownloadsService } from '../support/downloads.worker.ts';

@@ -6,6 +6,7 @@ import type { Endpoint } from '../context.ts';
 import type { EndpointName } from '../routes.ts';
 import { cancelJob, fetchJob } from './fetch.ts';
 import { generate } from './generate.ts';
+import { loadModel, loadVae } from './loads.ts';
 import {
   allModels,
   deleteModel,
@@ -43,8 +44,8 @@ export const ENDPOINTS: Readonly<Record<EndpointName, Endpoint>> = {
   get_all_models: allModels,
   verify_model: verifyModel,
   delete_model: deleteModel,
-  load_model: unavailable('load_model'),
-  load_vae: unavailable('load_vae'),
+  load_model: loadModel,
+  load_vae: loadVae,
   sync_models: syncModels,
   schedulers_list: schedulersList,
   finetune_list: () => Promise.resolve({ status: 'success', messege: 'model list', data: [] }),

@@ -41,9 +41,15 @@ export async function syncModels(_: Call, { models }: ApiContext): Promise<objec
   };
 }
 
-/** verify_model: whether there is such a model. */
+/** verify_model: whether there is such a model, and whether it is still coming. */
 export async function verifyModel(call: Call, context: ApiContext): Promise<object> {
-  named(call, context);
+  const { id } = listed(call, context);
+  const active = context.library?.downloads().find((each) => each.id === id);
+  if (active !== undefined) {
+    const { received, total } = active.progress;
+    const share = total === undefined ? '' : ` (${Math.floor((100 * received) / total)} %)`;
+    return { status: 'processing', message: `Model is being downloaded${share}` };
+  }
   return { status: 'success', message: 'Model exists on server' };
 }
 
@@ -64,9 +70,15 @@ export async function reloadModel(call: Call, context: ApiContext): Promise<obje
     : { status: 'success', message: 'model reload started' };
 }
 
-/** delete_model: refused, for models are what the manifest says. */
+/** delete_model: takes what was added off again, with its files; what the manifest says stays. */
 export async function deleteModel(call: Call, context: ApiContext): Promise<object> {
-  const { id } = named(call, context);
+  const { id } = listed(call, context);
+  const { library } = context;
+  const own = library?.entries().find((entry) => entry.id === id && entry.isOwn);
+  if (own !== undefined) {
+    await library?.remove(own);
+    return { status: 'success', message: 'Model deleted on server' };
+  }
   return errorBody(
     `${id} is in the manifest of models; take it out there. clear_cache frees its memory.`,
   );
@@ -75,6 +87,13 @@ export async function deleteModel(call: Call, context: ApiContext): Promise<obje
 /** schedulers_list: all but the last, which the API's own list lacks as well. */
 export async function schedulersList(): Promise<object> {
   return { schedulers: SCHEDULER_NAMES.filter((name) => name !== 'LCMScheduler') };
+}
+
+/** What is called so, be it a model or something that was loaded as one. */
+function listed(call: Call, context: ApiContext): { readonly id: string } {
+  const { model_id: name } = readBody(call.body, MODEL_FIELDS).fields;
+  const other = context.library?.entries().find(({ id, isOwn }) => id === name && isOwn);
+  return other ?? named(call, context);
 }
 
 function named({ body }: Call, { models }: ApiContext): ModelEntry {

@@ -15,8 +15,6 @@ export const UNAVAILABLE = {
   outpaint: 'Outpainting is not available yet.',
   removebg_mask: 'Backgrounds cannot be removed yet.',
   nsfw_image_check: 'Pictures cannot be checked yet: the classifier is missing.',
-  load_model: 'Models cannot be imported by a request yet; add them to the manifest of models.',
-  load_vae: 'VAEs cannot be imported yet; each model draws with its own.',
   account:
     'There are no accounts and no subscriptions here: drawing on this machine costs nothing.',
 } as const satisfies Partial<Record<EndpointName, string>>;

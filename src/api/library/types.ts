@@ -3,70 +3,22 @@
  * what can be done about it.
  */
 
+import type { EntryOptions, StorageReport, StoredEntry } from '../../engine/entry-files.ts';
+import type { EntryProgress } from '../../engine/entry-progress.ts';
+import type { LookOptions } from '../../engine/look.ts';
+import type { EntryKind } from '../../models/identify.ts';
 import type { AdjunctEntry, ModelEntry } from '../../models/manifest.ts';
-
-/** What an entry is. */
-export type EntryKind = 'model' | AdjunctEntry['kind'];
-
-/** An entry by name: an id is there once for each kind. */
-export type EntryName = { readonly kind: EntryKind; readonly id: string };
+import type { EntryName, KindedEntry } from '../../models/open-entry.ts';
 
 /** An entry of the library. */
-export type LibraryEntry = EntryName & {
-  readonly entry: ModelEntry | AdjunctEntry;
+export type LibraryEntry = KindedEntry & {
+  readonly id: string;
   /** Whether it was added on this machine; only such an entry can be removed. */
   readonly isOwn: boolean;
 };
 
-/**
- * Where an entry's files are. `embedded`: part of the package or of a web site's folder, so nothing is kept. `here`: all of
- * them are on this machine. `partial`: some are, or parts of some. `locked`: in files of the person's own, which the browser
- * lets the page read again after {@link LibraryActions.unlock}. `lost`: files of the person's own that must be chosen again.
- */
-export type StoredState = 'embedded' | 'here' | 'partial' | 'absent' | 'locked' | 'lost';
-
-/** What of an entry is on this machine. */
-export type StoredEntry = EntryName & {
-  readonly state: StoredState;
-  /** Bytes that have been downloaded, or that the person's own files have. */
-  readonly bytesHere: number;
-  /** Bytes of all its files; absent while that is not known. */
-  readonly bytesTotal?: number;
-};
-
-/** How far the files of an entry are. */
-export type EntryProgress = {
-  /** As for one file; `checking`: what is on disk is read again. */
-  readonly phase: 'waiting' | 'checking' | 'downloading' | 'retrying' | 'done';
-  /** Bytes of all files so far. */
-  readonly received: number;
-  /** Bytes of all files, as soon as that is known. */
-  readonly total?: number;
-  /** Smoothed over some seconds; absent until bytes have come for a moment. */
-  readonly bytesPerSecond?: number;
-  /** Seconds that the rest takes at this rate; absent while the rate or the length is not known. */
-  readonly secondsLeft?: number;
-};
-
-/** Options of what takes long. */
-export type EntryOptions = {
-  /** Pauses: what has come is kept. Rejects with the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((progress: EntryProgress) => void) | undefined;
-};
-
-/** What is known beforehand of something to add; the files tell the rest. */
-export type AddOptions = {
-  /** What it is; told from the file by default. */
-  readonly kind?: EntryKind | undefined;
-  /** What requests shall call it; default: the file's or the repository's name, with a number behind it if that is taken. */
-  readonly id?: string | undefined;
-  /** What people shall call it; default as the id. */
-  readonly name?: string | undefined;
-  /** Branch, tag or commit of a hub's repository; default `main`. */
-  readonly revision?: string | undefined;
-  readonly signal?: AbortSignal | undefined;
-};
+/** What is known beforehand of something to add; an id that is taken gets a number, unless it was asked for. */
+export type AddOptions = LookOptions;
 
 /** A file or folder from disk: handles can be remembered by browsers that give them, files only until the page goes. */
 export type ChosenFile = File | FileSystemFileHandle | FileSystemDirectoryHandle;
@@ -75,16 +27,6 @@ export type ChosenFile = File | FileSystemFileHandle | FileSystemDirectoryHandle
 export type AddedFiles = {
   readonly added: readonly LibraryEntry[];
   readonly refused: readonly { readonly name: string; readonly reason: string }[];
-};
-
-/** Bytes and promises of the browser's storage. */
-export type StorageReport = {
-  /** Bytes that downloads take. */
-  readonly usage: number;
-  /** Bytes that could be used in all, `usage` included; absent where that is not told. */
-  readonly quota?: number;
-  /** Whether the browser promised not to remove files by itself; absent outside of browsers. */
-  readonly isPersisted?: boolean;
 };
 
 /** A download under way: until it ends, and whoever began it. */

@@ -3,7 +3,8 @@
  */
 
 import * as v from 'valibot';
-import { choice, flag, id, image, integer, trackId, webhook } from './coerce.ts';
+import type { EntryKind } from '../../models/identify.ts';
+import { choice, flag, id, image, integer, named, trackId, webhook } from './coerce.ts';
 import { orNull, required } from './fields.ts';
 
 /** The models that enlarge, the documented default first. */
@@ -43,3 +44,40 @@ export const TO_URL_FIELDS = { base64_string: required(image()) };
 
 /** An upload that may be cut to a square. */
 export const CROP_FIELDS = { image: required(image()), crop: v.optional(flag(), false) };
+
+/** What a thing to load is, in the words of either path; undefined where they leave it open. */
+const KINDS: Readonly<Record<string, EntryKind | undefined>> = {
+  stable_diffusion: 'model',
+  stable_diffusion_xl: 'model',
+  custom_ckpt: 'model',
+  huggingface: undefined,
+  api_trained: undefined,
+  controlnet: 'controlnet',
+  lora: 'lora',
+  embeddings: 'embedding',
+  vae: 'vae',
+};
+
+/** A model, or something beside models, to load from an address. */
+export const LOAD_MODEL_FIELDS = {
+  url: required(id()),
+  model_id: required(id()),
+  model_category: v.optional(named(KINDS)),
+  model_type: v.optional(named(KINDS)),
+  model_name: orNull(id()),
+  revision: orNull(id()),
+  force_load: v.optional(flag(), false),
+  webhook: orNull(webhook()),
+  track_id: orNull(trackId()),
+};
+
+/** Another name that clients use. */
+export const LOAD_ALIASES: Readonly<Record<string, string>> = { model_url: 'url' };
+
+/** An autoencoder to load from an address. */
+export const LOAD_VAE_FIELDS = {
+  vae_url: required(id()),
+  vae_id: required(id()),
+  webhook: orNull(webhook()),
+  track_id: orNull(trackId()),
+};

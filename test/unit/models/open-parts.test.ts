@@ -3,9 +3,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -13,63 +11,23 @@ import type { DownloadStore } from '../../../src/downloads/download-store.ts';
 import { openNodeStore } from '../../../src/downloads/node-file-store.ts';
 import { parseManifest, type ModelEntry } from '../../../src/models/manifest.ts';
 import { partsOf } from '../../../src/models/open-parts.ts';
-import { GOLDENS, readGolden } from '../../support/goldens.ts';
+import { readGolden } from '../../support/goldens.ts';
+import { ModelServer, REPOSITORY_FILES } from '../../support/model-server.ts';
 
-const FILES = [
-  'model_index.json',
-  'scheduler/scheduler_config.json',
-  'text_encoder/config.json',
-  'text_encoder/model.safetensors',
-  'tokenizer/tokenizer.json',
-  'tokenizer/tokenizer_config.json',
-  'unet/config.json',
-  'unet/diffusion_pytorch_model.safetensors',
-  'vae/config.json',
-  'vae/diffusion_pytorch_model.safetensors',
-];
-
-let server: Server;
+let server: ModelServer;
 let hub: string;
 let folder: string;
-let asked: string[];
 
 beforeEach(async () => {
-  asked = [];
-  server = createServer((request, response) => {
-    const path = decodeURIComponent(request.url ?? '');
-    asked.push(path);
-    void answer(path).then(
-      (bytes) => response.writeHead(200, { 'content-length': bytes.length }).end(bytes),
-      () => response.writeHead(404).end(),
-    );
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  hub = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  server = await ModelServer.start();
+  hub = server.origin;
   folder = await mkdtemp(join(tmpdir(), 'local-diffusion-'));
 });
 
 afterEach(async () => {
-  server.closeAllConnections();
-  server.close();
+  server.stop();
   await rm(folder, { recursive: true, force: true });
 });
-
-/** A hub with one repository, tiny/sd15, and a single file. */
-async function answer(path: string): Promise<Uint8Array> {
-  if (path.startsWith('/tiny-sd15.ldm.safetensors')) return readGolden('tiny-sd15.ldm.safetensors');
-  if (path === '/api/models/tiny/sd15/tree/main?recursive=true') {
-    const entries = FILES.map(async (file) => {
-      const bytes = await readFile(join(GOLDENS, 'tiny-sd15', file));
-      const oid = createHash('sha256').update(bytes).digest('hex');
-      const lfs = file.endsWith('.safetensors') ? { lfs: { oid } } : {};
-      return { type: 'file', path: file, size: bytes.length, ...lfs };
-    });
-    return new TextEncoder().encode(JSON.stringify(await Promise.all(entries)));
-  }
-  const file = /^\/tiny\/sd15\/resolve\/main\/(.+)$/.exec(path)?.[1];
-  if (file === undefined || !FILES.includes(file)) throw new Error('there is no such file');
-  return readFile(join(GOLDENS, 'tiny-sd15', file));
-}
 
 function entryOf(source: object): ModelEntry {
   const entry = { id: 'tiny', name: 'Tiny', source, nativeSize: 128, licence: 'none' };
@@ -86,20 +44,19 @@ describe('a model on a hub', () => {
     const parts = await partsOf(entry, { store, onDownload: ({ path }) => told.add(path) });
     expect(parts.unet.checkpoint.tensors.size).toBe(684);
     expect([...told].toSorted()[0]).toMatch(/^127\.0\.0\.1_\d+\/tiny\/sd15\/main\/model_index\.json$/);
-    expect(told.size).toBe(FILES.length);
-    const requests = asked.length;
+    expect(told.size).toBe(REPOSITORY_FILES.length);
+    const requests = server.asked.length;
 
-    server.closeAllConnections();
-    server.close();
+    server.stop();
     const again = await partsOf(entry, { store });
     expect([...again.vae.checkpoint.tensors.keys()]).toEqual([
       ...parts.vae.checkpoint.tensors.keys(),
     ]);
-    expect(asked.length).toBe(requests);
+    expect(server.asked.length).toBe(requests);
   });
 
   it('that cannot be reached and was never here says so', async () => {
-    server.close();
+    server.stop();
     const entry = entryOf({ kind: 'hub', repository: 'tiny/sd15', hub });
     const abort = AbortSignal.timeout(500);
     await expect(partsOf(entry, { store, signal: abort })).rejects.toThrow(/timeout|cannot|failed/i);
