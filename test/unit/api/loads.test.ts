@@ -1,0 +1,71 @@
+/**
+ * The endpoints that add models and take them away, over a real store and a server with tiny models.
+ */
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { Client } from '../../../src/api/client.ts';
+import { openNodeStore } from '../../../src/downloads/node-file-store.ts';
+import { EntryFiles } from '../../../src/engine/entry-files.ts';
+import { shippedManifest } from '../../../src/models/manifest.ts';
+import { ModelServer } from '../../support/model-server.ts';
+
+let server: ModelServer;
+let folder: string;
+let client: Client;
+
+beforeEach(async () => {
+  server = await ModelServer.start();
+  folder = await mkdtemp(join(tmpdir(), 'local-diffusion-'));
+  const store = openNodeStore(folder);
+  const start = (): Promise<never> => Promise.reject(new Error('nothing is drawn here'));
+  client = new Client(start, shippedManifest(), undefined, {
+    files: async () => new EntryFiles(async () => store),
+  });
+});
+
+afterEach(async () => {
+  await client.dispose();
+  server.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function ask(endpoint: string, body: object): Promise<object> {
+  const path = `/api/v1/enterprise/${endpoint}`;
+  const response = await client.fetch(path, { method: 'POST', body: JSON.stringify(body) });
+  return (await response.json()) as object;
+}
+
+it('a model is loaded, listed, there, and deleted', async () => {
+  const url = `${server.origin}/tiny-sd15.ldm.safetensors`;
+  expect(await ask('load_model', { url, model_id: 'mine' })).toEqual({
+    status: 'success',
+    message: 'model load started',
+  });
+  expect(JSON.stringify(await ask('get_all_models', {}))).toContain('"mine"');
+  await client.library.download({ kind: 'model', id: 'mine' });
+  expect(await ask('verify_model', { model_id: 'mine' })).toMatchObject({ status: 'success' });
+  expect(await ask('delete_model', { model_id: 'mine' })).toEqual({
+    status: 'success',
+    message: 'Model deleted on server',
+  });
+  expect(await ask('verify_model', { model_id: 'mine' })).toMatchObject({ status: 'error' });
+  expect((await client.library.storage()).usage).toBe(0);
+});
+
+it('an autoencoder is loaded by load_vae, and nothing else', async () => {
+  const path = 'tiny-sd15/vae/diffusion_pytorch_model.safetensors';
+  const vae = { vae_url: `${server.origin}/${path}`, vae_id: 'soft' };
+  expect(await ask('load_vae', vae)).toMatchObject({ message: 'VAE load started' });
+  const lora = { vae_url: `${server.origin}/lora-a.safetensors`, vae_id: 'other' };
+  expect(JSON.stringify(await ask('load_vae', lora))).toContain('is a lora, not a vae');
+});
+
+it.each(['file:///etc/passwd', 'ftp://a.example/x', '/etc/passwd'])(
+  'what is not on the web is refused: %s',
+  async (url) => {
+    expect(await ask('load_model', { url, model_id: 'x' })).toMatchObject({ status: 'error' });
+  },
+);
