@@ -10,32 +10,26 @@ import axe from 'axe-core';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright';
 import { build, preview } from 'vite';
 
+import { CHROMIUM_FLAGS } from '../../tools/chromium-flags.ts';
 import { findChromium } from '../../tools/find-chromium.mjs';
 
 type Axe = typeof axe;
 
 const ROOT = join(import.meta.dirname, '../..');
 
-const FLAGS = [
-  '--enable-unsafe-webgpu',
-  '--use-webgpu-adapter=swiftshader',
-  '--no-sandbox',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-
-/** A page server and a browser; close it when done. */
-export type Studio = {
+/** A page server; close it when done. */
+export type StudioServer = {
   readonly url: string;
-  readonly browser: Browser;
   /** Bytes that the server has sent so far. */
   readonly bytesSent: () => number;
   readonly close: () => Promise<void>;
 };
 
-/** Builds and serves the page into a folder of its own, and starts the browser. */
-export async function openStudio(): Promise<Studio> {
+/** A page server and a browser; close it when done. */
+export type Studio = StudioServer & { readonly browser: Browser };
+
+/** Builds and serves the page into a folder of its own. */
+export async function serveStudio(): Promise<StudioServer> {
   const folder = await mkdtemp(join(tmpdir(), 'studio-'));
   const shared = { root: ROOT, logLevel: 'error' } as const;
   await build({ ...shared, build: { outDir: folder, emptyOutDir: true } });
@@ -46,19 +40,30 @@ export async function openStudio(): Promise<Studio> {
   });
   const sockets = new Set<Socket>();
   server.httpServer.on('connection', (socket: Socket) => sockets.add(socket));
+  return {
+    url: server.resolvedUrls?.local[0] ?? '',
+    bytesSent: () => [...sockets].reduce((sum, { bytesWritten }) => sum + bytesWritten, 0),
+    close: async () => {
+      await server.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Builds and serves the page, and starts a browser. */
+export async function openStudio(): Promise<Studio> {
+  const server = await serveStudio();
   const executablePath = findChromium();
   const browser = await chromium.launch({
-    args: FLAGS,
+    args: [...CHROMIUM_FLAGS],
     ...(executablePath === undefined ? {} : { executablePath }),
   });
   return {
-    url: server.resolvedUrls?.local[0] ?? '',
+    ...server,
     browser,
-    bytesSent: () => [...sockets].reduce((sum, { bytesWritten }) => sum + bytesWritten, 0),
     close: async () => {
       await browser.close();
       await server.close();
-      await rm(folder, { recursive: true, force: true });
     },
   };
 }
