@@ -1,8 +1,8 @@
 /**
- * Pictures from a prompt, or from a prompt and a picture: the recipe, top to bottom.
+ * Pictures from a prompt, or from a prompt, a picture, a mask and hints: the recipe, top to bottom.
  *
- * Matches diffusers' StableDiffusionPipeline and StableDiffusionImg2ImgPipeline with a torch CPU generator: the same
- * seed draws the same numbers in the same order. Limitations: one text encoder, no masks, no ControlNet yet.
+ * Matches diffusers' pipelines for Stable Diffusion 1, 2 and XL with a torch CPU generator: the same seed draws the same
+ * numbers in the same order. Panoramas and self-attention guidance are not there.
  */
 
 import { EngineError, isEngineError } from '../errors.ts';
