@@ -75,7 +75,8 @@ export class Extras {
       const names = entry.kind === 'lora' ? loras : embeddings_model.split(',');
       const at = names.indexOf(entry.id);
       box.checked = at >= 0;
-      row.strength.value = strengths[at] || '1';
+      const strength = strengths[at] ?? '';
+      row.strength.value = strength === '' ? '1' : strength;
       // The slider follows.
       row.strength.dispatchEvent(new Event('input'));
     }

@@ -12,11 +12,13 @@ import { EnginePanel } from './engine-panel.ts';
 import { clearErrors, showAlert, showError } from './field-errors.ts';
 import { showIdeas } from './ideas.ts';
 import { Job, type Picture } from './job.ts';
+import { Machine } from './machine.ts';
 import { strengthText } from './progress-text.ts';
 import { PromptReading, type ReadingFor } from './prompt-reading.ts';
 import { requestOf } from './request.ts';
 import { Settings } from './settings.ts';
 import { StartImage } from './start-image.ts';
+import { stockShelf } from './stock-shelf.ts';
 
 const TITLE = document.title;
 
@@ -26,7 +28,11 @@ const CONTROL_EXAMPLE = [
   'a glossy pig face on a cyan background',
 ] as const;
 
-const client = createClient(clientOptions(new URLSearchParams(location.search)));
+const machine = new Machine();
+const client = createClient({
+  ...clientOptions(new URLSearchParams(location.search)),
+  atStart: () => machine.options,
+});
 const settings = new Settings(client.models, client.defaultModel, client.adjuncts);
 const startImage = new StartImage(() => {
   changed();
@@ -52,6 +58,13 @@ let running: AbortController | undefined;
 listen();
 updateIdeas();
 void startEngine();
+stockShelf({
+  client,
+  settings,
+  machine,
+  changed: modelChanged,
+  restarted: () => void startEngine(),
+});
 
 function clientOptions(query: URLSearchParams): ClientOptions {
   const backend = query.get('backend');
@@ -168,6 +181,12 @@ async function showControlExample(): Promise<void> {
   settings.prompt = second;
   readPrompts();
   await draw();
+}
+
+/** Another model may be chosen than before. */
+function modelChanged(): void {
+  updateIdeas();
+  readPrompts();
 }
 
 function updateIdeas(): void {

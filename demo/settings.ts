@@ -4,7 +4,12 @@
  * Kept from visit to visit in the browser's storage. A model's own settings apply until they are changed.
  */
 
-import { SCHEDULER_LABELS, type AdjunctEntry, type ModelEntry } from '../src/index.ts';
+import {
+  SCHEDULER_LABELS,
+  type AdjunctEntry,
+  type EntryName,
+  type ModelEntry,
+} from '../src/index.ts';
 import { byId, pairSlider, within } from './dom.ts';
 import { EXTRA_FIELDS, Extras } from './extras.ts';
 
@@ -39,7 +44,11 @@ export class Settings {
   readonly #seed = byId('seed', HTMLInputElement);
   readonly #lock = byId('lock', HTMLButtonElement);
   readonly #folder = byId('settings', HTMLDetailsElement);
-  readonly #models: readonly ModelEntry[];
+  readonly #choice = byId('model_id', HTMLSelectElement);
+  readonly #defaultModel: string;
+  #models: readonly ModelEntry[] = [];
+  #adjuncts: readonly AdjunctEntry[] = [];
+  #vaes: ReadonlyMap<string, string> = new Map();
   /** Nothing is kept before what was kept is read. */
   #isRestored = false;
 
@@ -48,27 +57,56 @@ export class Settings {
     defaultModel: string,
     adjuncts: readonly AdjunctEntry[],
   ) {
-    this.#models = models;
-    const choice = byId('model_id', HTMLSelectElement);
-    choice.replaceChildren(...models.map(({ id, name }) => new Option(name, id)));
-    choice.value = defaultModel;
+    this.#defaultModel = defaultModel;
     const schedulers = Object.entries(SCHEDULER_LABELS);
     byId('scheduler', HTMLSelectElement).replaceChildren(
       ...schedulers.map(([name, { label }]) => new Option(label, name)),
     );
-    this.#extras.offer(adjuncts);
     for (const range of this.#form.querySelectorAll<HTMLInputElement>('[data-for]')) {
       pairSlider(range, byId(range.dataset['for'] ?? '', HTMLInputElement));
     }
+    this.#fill(models, adjuncts);
     this.#suit();
-    this.#restore(stored());
-    choice.addEventListener('change', () => this.#suit());
+    const kept = stored();
+    const isKnown = models.some(({ id }) => id === kept.model_id);
+    // A model that was added here is not known yet, and is offered soon.
+    if (kept.model_id === undefined || isKnown) this.#restore(kept);
+    this.#choice.addEventListener('change', () => this.#suit());
     byId('defaults', HTMLButtonElement).addEventListener('click', () => this.#suit());
     this.#lock.addEventListener('click', () => this.#setLocked(!this.isSeedLocked));
     // Whoever types a seed wants it to be used.
     this.#seed.addEventListener('input', () => this.#setLocked(this.#seed.value.trim() !== ''));
     this.#form.addEventListener('input', () => this.#changed());
     this.#folder.addEventListener('toggle', () => this.#changed());
+  }
+
+  /** Offers other models and what goes with them; a model that is not among them gives way to the default one. */
+  offer(models: readonly ModelEntry[], adjuncts: readonly AdjunctEntry[]): void {
+    const before = this.model.id;
+    this.#fill(models, adjuncts);
+    if (!this.#isRestored) this.#restore(stored());
+    else if (this.model.id !== before) this.#suit();
+  }
+
+  /** VAEs that models had better be decoded with on this machine, by the models' ids. */
+  preferVaes(vaes: ReadonlyMap<string, string>): void {
+    this.#vaes = vaes;
+  }
+
+  /** Whether the next picture is drawn with something. */
+  isChosen(name: EntryName): boolean {
+    return name.kind === 'model' ? this.model.id === name.id : this.#extras.has(name);
+  }
+
+  /** Draws the next pictures with something that is offered, or without it. */
+  choose(name: EntryName, isWanted: boolean): void {
+    if (name.kind === 'model') {
+      this.#set('model_id', isWanted ? name.id : this.#defaultModel);
+      this.#suit();
+    } else {
+      this.#extras.choose(name, isWanted);
+      this.#changed();
+    }
   }
 
   /** The model that is chosen. */
@@ -131,6 +169,26 @@ export class Settings {
     this.#changed();
   }
 
+  #fill(models: readonly ModelEntry[], adjuncts: readonly AdjunctEntry[]): void {
+    const { value } = this.#choice;
+    this.#models = models;
+    this.#adjuncts = adjuncts;
+    this.#choice.replaceChildren(...models.map(({ id, name }) => new Option(name, id)));
+    this.#set('model_id', this.#defaultModel);
+    this.#set('model_id', value);
+    this.#fillExtras();
+  }
+
+  /** What goes with models of another family than the chosen one's does not go with it. */
+  #fillExtras(): void {
+    const { family } = this.model;
+    this.#extras.offer(
+      this.#adjuncts.filter((entry) => {
+        return family === undefined || entry.family === undefined || entry.family === family;
+      }),
+    );
+  }
+
   /** Sets everything that the model has an opinion on. */
   #suit(): void {
     const { model } = this;
@@ -142,7 +200,9 @@ export class Settings {
     this.#set('guidance_scale', String(guidanceScale));
     this.#set('scheduler', scheduler);
     this.#set('samples', '1');
-    this.#extras.fields = {};
+    this.#fillExtras();
+    const vae = this.#vaes.get(model.id);
+    this.#extras.fields = vae === undefined ? {} : { vae };
     byId('model-description', HTMLElement).textContent = model.description ?? '';
     this.#changed();
   }

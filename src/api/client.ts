@@ -57,6 +57,8 @@ export type ClientOptions = EngineClientOptions &
   ClientSettings & {
     /** The models to answer with; default the list that ships with the package. */
     readonly manifest?: Manifest;
+    /** More options of the engine, asked for whenever it starts; default none. See {@link Client.restart}. */
+    readonly atStart?: () => EngineClientOptions;
   };
 
 /** How far a request is: before it draws, the engine is started and the model opened. */
@@ -246,6 +248,11 @@ export class Client {
     return this.#artist.memory();
   }
 
+  /** Ends the engine, and with it what is being drawn; the next call starts it anew. Downloads go on. */
+  async restart(): Promise<void> {
+    await this.#artist.restart();
+  }
+
   /** Cancels what is being drawn, frees everything and ends the worker. A later call starts afresh. */
   async dispose(): Promise<void> {
     await this.#context.queue.clear();
@@ -275,9 +282,10 @@ export function createClient({
   upstreams = [],
   files = () => FilesClient.start(),
   records = browserRecords(),
+  atStart = () => ({}),
   ...options
 }: ClientOptions = {}): Client {
-  return new Client(() => EngineClient.start(options), manifest, undefined, {
+  return new Client(() => EngineClient.start({ ...options, ...atStart() }), manifest, undefined, {
     storage,
     settings,
     upstreams,
