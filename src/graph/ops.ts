@@ -75,11 +75,6 @@ export type LinearOptions = {
   readonly isStoredTransposed?: boolean;
 };
 
-/**
- * Weights from which on a linear layer is quantised: below, 8 KiB would be saved at most.
- */
-const SMALLEST_QUANTISED = 2 ** 12;
-
 /** Operators over a {@link GraphBuilder}; see the subclasses in spelling/. */
 export abstract class GraphOps {
   readonly g: GraphBuilder;
@@ -325,12 +320,14 @@ export abstract class GraphOps {
     return this.g.node('MatMul', [a, b], a.dtype, shape, { work: { kind: 'matmul', flops } });
   }
 
-  /** x @ weight^T for a matrix of the checkpoint, quantised where the graph asks for it and the matrix is large. */
+  /** x @ weight^T for a matrix of the checkpoint, quantised where the graph asks for it and it is a large one over tokens. */
   protected matmulWeight(x: Value, w: WeightScope, out: number): Value {
     const width = lastOf(x);
     const entry = w.take('weight', [out, width], [out, width, 1, 1]);
-    const bits = this.g.weightBits;
-    if (bits === 16 || out * width < SMALLEST_QUANTISED || !canQuantise(entry.shape)) {
+    const { bits, from } = this.g.quantisation;
+    // Vectors [B, C] are time embeddings, which shift whole channels: little to save, much to lose.
+    const isLarge = x.shape.length === 3 && out * width >= from;
+    if (bits === 16 || !isLarge || !canQuantise(entry.shape)) {
       return this.matmul(x, this.g.weight(entry, { layout: 'transposed' }));
     }
     const { codes, scales } = this.g.quantisedWeight(entry, `quantised${bits}`);

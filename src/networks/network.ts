@@ -4,6 +4,7 @@
 
 import {
   GraphBuilder,
+  LARGE_MATRIX,
   type GraphModule,
   type Spelling,
   type WeightBits,
@@ -23,6 +24,8 @@ export type NetworkOptions = {
   readonly dtype: FloatDtype;
   /** Bits of the weights of large linear layers; default 16, which is `dtype` whatever it is. */
   readonly weightBits?: WeightBits;
+  /** Elements of the smallest matrix whose weights take fewer bits; default {@link LARGE_MATRIX}. For measurements and tests. */
+  readonly quantiseFrom?: number;
   /** Default: whole. */
   readonly attentionChunks?: AttentionChunks;
   /** Default: inputs for WebGPU, initializers for the portable spelling. */
@@ -62,7 +65,10 @@ export function buildGraph(
     name,
     spelling: options.spelling,
     dtype: options.dtype,
-    ...(options.weightBits === undefined ? {} : { weightBits: options.weightBits }),
+    quantisation: {
+      bits: options.weightBits ?? 16,
+      from: options.quantiseFrom ?? LARGE_MATRIX,
+    },
     ...(options.placeWeight === undefined ? {} : { placeWeight: options.placeWeight }),
   });
   const weights = WeightScope.of(checkpoint);

@@ -22,6 +22,8 @@ export type RuntimeReport = {
   readonly subgroups: boolean;
   /** Measured on this GPU. */
   readonly throughput: ThroughputByFormat;
+  /** Whether networks may have weights of 8 and 4 bits; the findings tell which probe of them came out wrong. */
+  readonly canQuantise: boolean;
   /** Every probe of the self-check; empty when it was not run. */
   readonly findings: readonly Finding[];
   /** Whether the verdict was remembered from an earlier start. */

@@ -50,6 +50,8 @@ export type RuntimeSettings = {
    * bound, and they leave when the device has no memory left.
    */
   readonly weightBudget?: number | undefined;
+  /** Elements of the smallest matrix whose weights take fewer bits; default 1 MiB in f16. For measurements. */
+  readonly quantiseFrom?: number;
   /** Bits of the weights of stages that do not choose themselves; default 16. */
   readonly weightBits?: WeightChoice | undefined;
 };
@@ -87,7 +89,7 @@ export class Runtime {
   /** The graph a run with inputs of these sizes would use, and what it would cost. */
   fit<V>(stage: Stage<V>, variant: V, inputs: Readonly<Record<string, SizedTensor>>): FittedGraph {
     const { backend, budget } = this.#host;
-    const { placeWeight, trustHalf } = this.#settings;
+    const { placeWeight, quantiseFrom, trustHalf } = this.#settings;
     const dtype = trustHalf === true ? backend.precision : stage.dtypeFor(backend.precision);
     const fitAt = (weightBits: WeightBits): FittedGraph =>
       stage.fit(variant, inputs, {
@@ -95,6 +97,7 @@ export class Runtime {
         dtype,
         budget: budget(dtype),
         weightBits,
+        ...(quantiseFrom === undefined ? {} : { quantiseFrom }),
         ...(placeWeight === undefined ? {} : { placeWeight }),
       });
     const { maxWeightBytes } = budget(dtype);

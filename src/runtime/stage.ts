@@ -44,6 +44,7 @@ export type Fitting = {
   readonly budget: DeviceBudget;
   /** Default 16. */
   readonly weightBits?: WeightBits;
+  readonly quantiseFrom?: NetworkOptions['quantiseFrom'];
   readonly placeWeight?: NetworkOptions['placeWeight'];
 };
 
@@ -101,12 +102,13 @@ export class Stage<Variant> {
       tensor.dims,
       'buffer' in tensor,
     ]);
-    const { dtype, budget, spelling, weightBits, placeWeight } = fitting;
+    const { dtype, budget, spelling, weightBits, quantiseFrom, placeWeight } = fitting;
     const fitKey = JSON.stringify([
       variant,
       spelling,
       dtype,
       weightBits,
+      quantiseFrom,
       placeWeight?.toString(),
       budget,
       sizes,
@@ -127,8 +129,8 @@ export class Stage<Variant> {
   }
 
   #built(variant: Variant, fitting: Fitting, cuts: ReadonlyMap<string, number>): Built {
-    const { spelling, dtype, weightBits = 16, placeWeight } = fitting;
-    const form = [spelling, dtype, weightBits, placeWeight?.toString()];
+    const { spelling, dtype, weightBits = 16, quantiseFrom, placeWeight } = fitting;
+    const form = [spelling, dtype, weightBits, quantiseFrom, placeWeight?.toString()];
     const key = JSON.stringify([variant, form, [...cuts]]);
     let built = this.#graphs.get(key);
     if (built === undefined) {
@@ -137,6 +139,7 @@ export class Stage<Variant> {
         spelling,
         dtype,
         weightBits,
+        ...(quantiseFrom === undefined ? {} : { quantiseFrom }),
         ...(placeWeight === undefined ? {} : { placeWeight }),
         attentionChunks: (attention) => {
           const { queries, keys, heads, headWidth } = attention;

@@ -75,6 +75,7 @@ async function startWasm(
       device: undefined,
       subgroups: false,
       throughput: {},
+      canQuantise: true,
       findings: [],
       isRemembered: false,
       whyNotWebGpu,
@@ -111,7 +112,7 @@ async function startWebGpu(options: RuntimeOptions): Promise<StartedRuntime> {
         budget: (dtype: FloatDtype) => ({ ...hosted.budget(dtype), throughput: undefined }),
       }
     : hosted;
-  const { spelling, precision, subgroups, throughput, findings } = verdict;
+  const { spelling, precision, subgroups, canQuantise, throughput, findings } = verdict;
   return {
     runtime: new Runtime(host, options),
     report: {
@@ -123,6 +124,7 @@ async function startWebGpu(options: RuntimeOptions): Promise<StartedRuntime> {
       device: hosted.gpu.info,
       subgroups,
       throughput,
+      canQuantise,
       findings,
       isRemembered,
       whyNotWebGpu: undefined,
@@ -144,7 +146,14 @@ async function settle(
   if (setting !== undefined) {
     const { spelling, precision, subgroups = false } = setting;
     return {
-      verdict: { spelling, precision, subgroups, throughput: {}, findings: [] },
+      verdict: {
+        spelling,
+        precision,
+        subgroups,
+        canQuantise: true,
+        throughput: {},
+        findings: [],
+      },
       isRemembered: false,
     };
   }

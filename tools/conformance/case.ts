@@ -2,6 +2,7 @@
  * What a conformance case is, and how its outcome is told.
  */
 
+import type { WeightBits } from '../../src/graph/builder.ts';
 import { isEngineError, type EngineError } from '../../src/errors.ts';
 import type { FloatDtype } from '../../src/tensor/dtype.ts';
 import type { HostTensor } from '../../src/tensor/host-tensor.ts';
@@ -39,7 +40,20 @@ export type Outcome =
   | { readonly status: 'unfit'; readonly message: string };
 
 /** What tolerances depend on. */
-export type Setting = { readonly backend: 'wasm' | 'webgpu'; readonly precision: FloatDtype };
+export type Setting = {
+  readonly backend: 'wasm' | 'webgpu';
+  readonly precision: FloatDtype;
+  /** Of large linear layers; default 16. */
+  readonly weightBits?: WeightBits;
+};
+
+/**
+ * The relative error allowed to networks with quantised weights: random weights, as the goldens have, err more than trained
+ * ones. Undefined where weights are as the checkpoint has them.
+ */
+export function quantisedTolerance({ weightBits = 16 }: Setting): number | undefined {
+  return { 16: undefined, 8: 2e-2, 4: 2.5e-1 }[weightBits];
+}
 
 /** ‖computed - expected‖ / ‖expected‖; NaN when dimensions differ. */
 export function relativeError({ computed, expected }: Comparison): number {

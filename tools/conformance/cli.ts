@@ -15,7 +15,7 @@ import { GoldenFolder } from './folder.ts';
 import { readRequestCases, runRequestCases } from './requests/run.ts';
 import { collectCases, goldenFiles, runConformance } from './run.ts';
 
-const USAGE = `npm run conformance -- DIR [--backend wasm|webgpu] [--precision f32|f16] [--only PATTERN] [--weight-bits 16|8|4] [--browser wasm|jspi|asyncify]`;
+const USAGE = `npm run conformance -- DIR [--backend wasm|webgpu] [--precision f32|f16] [--only PATTERN] [--weight-bits 16|8|4 [--quantise-from ELEMENTS]] [--browser wasm|jspi|asyncify]`;
 
 const GOLDENS = resolve(import.meta.dirname, '../../test/goldens');
 
@@ -26,6 +26,7 @@ async function main(): Promise<number> {
       backend: { type: 'string', default: 'wasm' },
       precision: { type: 'string', default: 'f32' },
       'weight-bits': { type: 'string', default: '16' },
+      'quantise-from': { type: 'string' },
       only: { type: 'string' },
       browser: { type: 'string' },
     },
@@ -37,6 +38,7 @@ async function main(): Promise<number> {
   const weightBits = Number(
     oneOf('--weight-bits', values['weight-bits'], ['16', '8', '4']),
   ) as WeightBits;
+  const from = values['quantise-from'];
   if (directory === undefined || positionals.length > 1) throw new Error(`usage: ${USAGE}`);
   const only = values.only === undefined ? undefined : new RegExp(values.only);
 
@@ -63,7 +65,7 @@ async function main(): Promise<number> {
     new Uint8Array(await readFile(join(root, path)));
   const embedded = join(import.meta.dirname, '../../models/emoji-64');
   const folder = new GoldenFolder(reader(directory), reader(embedded));
-  const setting = { backend, precision } as const;
+  const setting = { backend, precision, weightBits } as const;
   const cases = await collectCases(folder, files, setting);
 
   const spelling = backend === 'webgpu' ? 'webgpu' : 'portable';
@@ -72,6 +74,7 @@ async function main(): Promise<number> {
     allowSoftware: true,
     setting: { spelling, precision },
     weightBits,
+    ...(from === undefined ? {} : { quantiseFrom: Number(from) }),
   });
   console.log(`backend: ${describeReport(report)}`);
   const summary = await runConformance(runtime, cases, { setting, only, print: console.log });

@@ -18,7 +18,7 @@ import {
   type Fullsize,
   type FullsizeCase,
 } from '../goldens/fullsize.ts';
-import type { Comparison, ConformanceCase, Setting } from './case.ts';
+import { quantisedTolerance, type Comparison, type ConformanceCase, type Setting } from './case.ts';
 import type { GoldenFolder } from './folder.ts';
 
 type Outputs = Record<string, HostTensor>;
@@ -27,8 +27,8 @@ type Outputs = Record<string, HostTensor>;
 export type OpenComponent = (name: string) => Promise<Checkpoint>;
 
 /** The relative error allowed to each setting. */
-export function fullsizeTolerance({ precision }: Setting): number {
-  return precision === 'float16' ? 3e-2 : 1e-3;
+export function fullsizeTolerance(setting: Setting): number {
+  return quantisedTolerance(setting) ?? (setting.precision === 'float16' ? 3e-2 : 1e-3);
 }
 
 /** All cases of the file. */

@@ -12,7 +12,7 @@ import type { Runtime } from '../../src/runtime/runtime.ts';
 import { hostTensor, type HostTensor } from '../../src/tensor/host-tensor.ts';
 import { ClipTokenizer } from '../../src/text/clip-tokenizer.ts';
 import { openGolden, type GoldenFile } from '../goldens/golden-file.ts';
-import type { Comparison, ConformanceCase, Setting } from './case.ts';
+import { quantisedTolerance, type Comparison, type ConformanceCase, type Setting } from './case.ts';
 import type { GoldenFolder } from './folder.ts';
 import { goldenTensor, remembered } from './support.ts';
 
@@ -41,7 +41,10 @@ const INPUTS: ReadonlySet<string> = new Set([
 ]);
 
 /** The relative error allowed to each setting. */
-export function partsTolerance({ backend, precision }: Setting): number {
+export function partsTolerance(setting: Setting): number {
+  const { backend, precision } = setting;
+  const quantised = quantisedTolerance(setting);
+  if (quantised !== undefined) return quantised;
   if (precision === 'float16') return 3e-2;
   return backend === 'wasm' ? 1e-4 : 1e-3;
 }

@@ -21,6 +21,8 @@ export type ProbeDefinition = {
   readonly name: string;
   readonly family: ProbeFamily;
   readonly weights: Readonly<Record<string, ProbeTensor>>;
+  /** Bits of the weights of its linear layers; default 16. */
+  readonly weightBits?: 8 | 4;
   readonly inputs: Readonly<Record<string, HostTensor>>;
   /** Writes the graph; its one output is `out`. */
   readonly write: (ops: GraphOps, w: WeightScope) => void;
@@ -43,11 +45,11 @@ export class Probe {
 
   /** The graph of the probe in a spelling and format. */
   graph(options: NetworkOptions): GraphModule {
-    const { name, weights, write } = this.definition;
+    const { name, weights, weightBits = 16, write } = this.definition;
     return buildGraph(
       `self-check ${name}`,
       memoryCheckpoint(`self-check/${name}`, weights),
-      options,
+      { ...options, weightBits, quantiseFrom: 0 },
       write,
     );
   }

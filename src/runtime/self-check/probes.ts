@@ -5,6 +5,7 @@
 import type { FeatureMap, GraphOps } from '../../graph/ops.ts';
 import { openSizes } from '../../networks/network.ts';
 import type { HostTensor } from '../../tensor/host-tensor.ts';
+import { BLOCK } from '../../weights/layout.ts';
 import { Probe } from './probe.ts';
 import { values, type ProbeTensor } from './values.ts';
 
@@ -20,7 +21,13 @@ const LARGE: ProbeSize = { channels: 320, height: 32, width: 24 };
 const GROUPS = 32;
 const EPS = 1e-5;
 
-/** All probes; `isSmall` leaves out the large ones, for renderers that would take seconds over each. */
+/** Probes of layers whose weights take 8 and 4 bits: a device that fails them computes with all 16. */
+export function quantisedProbes({ isSmall }: { isSmall: boolean }): Probe[] {
+  const size = isSmall ? SMALL : LARGE;
+  return ([8, 4] as const).map((bits) => quantisedLinear(size, bits));
+}
+
+/** All other probes; `isSmall` leaves out the large ones, for renderers that would take seconds over each. */
 export function allProbes({ isSmall }: { isSmall: boolean }): Probe[] {
   const sizes = isSmall ? [SMALL] : [SMALL, LARGE];
   return [
@@ -166,6 +173,41 @@ function dense(size: ProbeSize): Probe {
           ((v - mean) / deviation) * (scale.data[i] as number) + (shift.data[i] as number);
         return sum + normed * (matrix.data[column * width + i] as number);
       }, bias.data[column] as number);
+    },
+  });
+}
+
+/** A linear layer over weights that their codes say exactly: each block has the extreme -2^(bits - 1) times its scale. */
+function quantisedLinear(size: ProbeSize, bits: 8 | 4): Probe {
+  const width = size.channels;
+  const tokens = size.height * size.width;
+  const x = plain(21, [1, tokens, width]);
+  const zero = 2 ** (bits - 1);
+  const matrix = tensor(22, [width, width]);
+  for (let i = 0; i < matrix.data.length; i++) {
+    const code = i % BLOCK === 0 ? -zero : Math.round((matrix.data[i] as number) * (zero - 1));
+    matrix.data[i] = code / zero / 2 ** (Math.floor(i / BLOCK) % 3);
+  }
+  return new Probe({
+    name: `linear layer of width ${width} with weights of ${bits} bits`,
+    family: 'matmul',
+    weights: { 'linear.weight': matrix },
+    weightBits: bits,
+    inputs: { x },
+    write: (ops, w) => {
+      const product = ops.linear(tokenInput(ops, 'x', width), w.at('linear'), {
+        out: width,
+        bias: false,
+      });
+      ops.output('out', product);
+    },
+    outDims: [1, tokens, width],
+    answer: ([, row = 0, column = 0]) => {
+      let sum = 0;
+      for (let i = 0; i < width; i++) {
+        sum += (x.data[row * width + i] as number) * (matrix.data[column * width + i] as number);
+      }
+      return sum;
     },
   });
 }

@@ -10,8 +10,8 @@ import type { Spelling } from '../../graph/builder.ts';
 import type { FloatDtype } from '../../tensor/dtype.ts';
 import type { Backend } from '../backend.ts';
 import type { ThroughputByFormat } from '../plan.ts';
-import { allProbes } from './probes.ts';
-import type { ProbeFamily } from './probe.ts';
+import { allProbes, quantisedProbes } from './probes.ts';
+import type { Probe, ProbeFamily } from './probe.ts';
 import { measureThroughput } from './throughput.ts';
 
 /** One probe in one setting. */
@@ -31,6 +31,8 @@ export type Verdict = {
   readonly spelling: Spelling;
   readonly precision: FloatDtype;
   readonly subgroups: boolean;
+  /** Whether linear layers come out right with weights of 8 and 4 bits. */
+  readonly canQuantise: boolean;
   /** As measured in the chosen setting. */
   readonly throughput: ThroughputByFormat;
   readonly findings: readonly Finding[];
@@ -93,14 +95,13 @@ async function checkDevice(
   findings: Finding[],
 ): Promise<Verdict | undefined> {
   const { isSoftware, signal } = options;
-  const isRight = async (spelling: Spelling, dtype: FloatDtype): Promise<boolean> => {
-    const found = await checkSpelling(device.backend, {
-      spelling,
-      dtype,
-      subgroups,
-      isSoftware,
-      signal,
-    });
+  const isRight = async (
+    spelling: Spelling,
+    dtype: FloatDtype,
+    probes = allProbes({ isSmall: isSoftware }),
+  ): Promise<boolean> => {
+    const setting = { spelling, dtype, subgroups, signal };
+    const found = await checkProbes(device.backend, probes, setting);
     findings.push(...found);
     return found.every((finding) => finding.isRight);
   };
@@ -135,22 +136,23 @@ async function checkDevice(
       throughput = portable;
     }
   }
-  return { spelling, precision, subgroups, throughput, findings };
+  const quantised = quantisedProbes({ isSmall: isSoftware });
+  const canQuantise = await isRight(spelling, precision, quantised);
+  return { spelling, precision, subgroups, canQuantise, throughput, findings };
 }
 
-async function checkSpelling(
+async function checkProbes(
   backend: Backend,
+  probes: readonly Probe[],
   {
     spelling,
     dtype,
     subgroups,
-    isSoftware,
     signal,
-  }: Pick<Finding, 'spelling' | 'dtype' | 'subgroups'> &
-    Pick<SelfCheckOptions, 'isSoftware' | 'signal'>,
+  }: Pick<Finding, 'spelling' | 'dtype' | 'subgroups'> & Pick<SelfCheckOptions, 'signal'>,
 ): Promise<Finding[]> {
   const findings: Finding[] = [];
-  for (const probe of allProbes({ isSmall: isSoftware })) {
+  for (const probe of probes) {
     const { name, family } = probe.definition;
     signal?.throwIfAborted();
     const error = await probeError(backend, probe, { spelling, dtype });
@@ -163,7 +165,7 @@ async function checkSpelling(
 /** The error of a probe; infinity when its graph cannot even be prepared or run, which is a finding too. */
 async function probeError(
   backend: Backend,
-  probe: ReturnType<typeof allProbes>[number],
+  probe: Probe,
   options: { spelling: Spelling; dtype: FloatDtype },
 ): Promise<number> {
   const graph = probe.graph(options);

@@ -110,6 +110,7 @@ describe.each(['webgpu', 'wasm'] as const)('on %s', (kind) => {
         spelling: host.backend.spelling,
         dtype: 'float32',
         weightBits: bits,
+        quantiseFrom: 0,
       } as const;
       const graph = buildGraph('linear', checkpoint, options, (ops, w) => {
         const sizes = openSizes();
