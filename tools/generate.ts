@@ -15,7 +15,7 @@ import { shippedManifest } from '../src/models/manifest.ts';
 import { describeReport } from '../src/runtime/report.ts';
 
 const USAGE =
-  'npm run generate -- --prompt TEXT [--out FILE.png] | --request BODY.json [--out FILE.png] [--model FILE|FOLDER|ADDRESS] [--backend auto|webgpu|wasm]';
+  'npm run generate -- --prompt TEXT [--out FILE.png] | --request BODY.json [--out FILE.png] [--model FILE|FOLDER|ADDRESS] [--backend auto|webgpu|wasm] [--weight-bits auto|16|8|4]';
 
 /** Good settings of the embedded model, for a prompt alone. */
 const DEFAULTS = {
@@ -34,6 +34,7 @@ async function main(): Promise<number> {
       model: { type: 'string' },
       out: { type: 'string', default: 'out.png' },
       backend: { type: 'string', default: 'auto' },
+      'weight-bits': { type: 'string', default: 'auto' },
       'allow-software': { type: 'boolean', default: false },
     },
   });
@@ -42,12 +43,17 @@ async function main(): Promise<number> {
   if (backend !== 'auto' && backend !== 'webgpu' && backend !== 'wasm') {
     throw new Error(`--backend must be auto, webgpu or wasm, got ${backend}`);
   }
+  const bits = values['weight-bits'];
+  const weightBits = (['auto', 16, 8, 4] as const).find((each) => String(each) === bits);
+  if (weightBits === undefined) {
+    throw new Error(`--weight-bits must be auto, 16, 8 or 4, got ${bits}`);
+  }
   const asked = (
     request === undefined ? { ...DEFAULTS, prompt } : JSON.parse(await readFile(request, 'utf8'))
   ) as object;
 
   const client = new Client(
-    () => Engine.start({ backend, allowSoftware: values['allow-software'] }),
+    () => Engine.start({ backend, weightBits, allowSoftware: values['allow-software'] }),
     shippedManifest(),
     async (png, name) => {
       const index = Number(/-(\d+)\.png$/.exec(name)?.[1] ?? 0);

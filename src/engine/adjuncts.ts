@@ -19,6 +19,7 @@ import { partsOf, type OpenPartsOptions } from '../models/open-parts.ts';
 import { promptTokenizer } from '../models/prompt-tokenizer.ts';
 import type { ControlNets } from '../pipelines/control.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import type { QuantisableOptions } from '../runtime/stage.ts';
 import type { ClipTokenizer } from '../text/clip-tokenizer.ts';
 import type { Embedding } from '../weights/embedding.ts';
 
@@ -43,7 +44,7 @@ export type Adjuncts = {
   readonly vae?: AdjunctEntry;
 };
 
-type OpenOptions = Pick<OpenPartsOptions, 'signal' | 'onDownload' | 'store'>;
+type OpenOptions = Pick<OpenPartsOptions, 'signal' | 'onDownload' | 'store'> & QuantisableOptions;
 
 /** A model with LoRAs or another autoencoder, and the ids of those. */
 type Variant = {
@@ -55,7 +56,8 @@ type Variant = {
 /** A model as its files have it, and the last variant that was asked for. */
 type Opened = {
   readonly parts: ModelParts;
-  readonly preview: ModelEntry['preview'];
+  /** What its networks are made with. */
+  readonly made: { readonly preview: ModelEntry['preview'] } & QuantisableOptions;
   readonly plain: DiffusionModel;
   variant: Variant | undefined;
 };
@@ -82,14 +84,17 @@ export class OpenModels {
     return this.#models.has(id);
   }
 
-  /** Opens a model under its entry's id, unless it is open. */
-  async open(entry: ModelEntry, options: OpenOptions): Promise<DiffusionModel> {
+  /** Opens a model under its entry's id, unless it is open; with weights of other bits than it has, its memory is freed first. */
+  async open(entry: ModelEntry, { weightBits, ...options }: OpenOptions): Promise<DiffusionModel> {
     const { id, preview } = entry;
     const known = this.#models.get(id);
-    if (known !== undefined) return known.plain;
-    const parts = await partsOf(entry, options);
-    const plain = new DiffusionModel(this.#runtime, parts, { preview });
-    this.#models.set(id, { parts, preview, plain, variant: undefined });
+    const isAsAsked = weightBits === undefined || weightBits === known?.made.weightBits;
+    if (known !== undefined && isAsAsked) return known.plain;
+    const parts = known?.parts ?? (await partsOf(entry, options));
+    await this.close(id);
+    const made = { preview, weightBits };
+    const plain = new DiffusionModel(this.#runtime, parts, made);
+    this.#models.set(id, { parts, made, plain, variant: undefined });
     return plain;
   }
 
@@ -131,7 +136,7 @@ export class OpenModels {
     const model = new DiffusionModel(
       this.#runtime,
       given === undefined ? parts : { ...parts, vae: given },
-      { preview: opened.preview },
+      opened.made,
     );
     await opened.variant?.model.release(opened.plain);
     const wears = [...applied.map((lora) => lora.entry.id), ...(vae === undefined ? [] : [vae.id])];

@@ -27,6 +27,7 @@ import type { ControlRequest } from '../pipelines/control.ts';
 import type { RuntimeReport } from '../runtime/report.ts';
 import { machineOf, type MachineProfile } from '../runtime/machine.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import type { QuantisableOptions, WeightChoice } from '../runtime/stage.ts';
 import { startRuntime, type RuntimeOptions } from '../runtime/start.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
 import { describePrompt, type PromptDescription } from '../text/prompt/prompt-description.ts';
@@ -50,6 +51,7 @@ export type EngineOptions = Pick<
   | 'limits'
   | 'powerPreference'
   | 'weightBudget'
+  | 'weightBits'
 > & {
   /** Memory that models may take, in bytes; default an estimate, see {@link MachineProfile}. */
   readonly memoryBytes?: number | undefined;
@@ -96,10 +98,11 @@ export type CallOptions = {
 };
 
 /** Options of {@link Engine.openModel}. */
-export type OpenModelOptions = Pick<OpenPartsOptions, 'signal' | 'onDownload'> & {
-  /** Models to name where this one has no room; default none. */
-  readonly alternatives?: readonly ModelEntry[] | undefined;
-};
+export type OpenModelOptions = QuantisableOptions &
+  Pick<OpenPartsOptions, 'signal' | 'onDownload'> & {
+    /** Models to name where this one has no room; default none. */
+    readonly alternatives?: readonly ModelEntry[] | undefined;
+  };
 
 /** Options of {@link Engine.generate}. */
 export type EngineGenerateOptions = Omit<GenerateOptions, 'controlNets'> & {
@@ -143,29 +146,36 @@ export class Engine {
   /** What is in use and why. */
   readonly report: RuntimeReport;
   readonly #planner: FootprintPlanner;
+  readonly #weightBits: WeightChoice;
 
   private constructor(
     runtime: Runtime,
     report: RuntimeReport,
     machine: MachineProfile,
     annotators: Annotators,
+    weightBits: WeightChoice,
   ) {
     this.#runtime = runtime;
     this.#annotators = annotators;
     this.#models = new OpenModels(runtime);
     this.report = report;
     this.#planner = new FootprintPlanner(machine);
+    this.#weightBits = weightBits;
   }
 
-  /** Starts an engine: on the GPU where it passes the self-check, else on wasm. */
+  /**
+   * Starts an engine: on the GPU where it passes the self-check, else on wasm. Weights of large linear layers take 8 or 4 bits
+   * where `weightBits` says so; by default where a network has no room otherwise.
+   */
   static async start({
     memoryBytes,
+    weightBits = 'auto',
     ...options
   }: RuntimeOptions & Pick<EngineOptions, 'memoryBytes'> = {}): Promise<Engine> {
-    const { runtime, report } = await startRuntime(options);
+    const { runtime, report } = await startRuntime({ ...options, weightBits });
     const hints = { memoryBytes, deviceMemory: deviceMemory() };
     const machine = machineOf(report, runtime.canQuantise, hints);
-    return new Engine(runtime, report, machine, new Annotators(options));
+    return new Engine(runtime, report, machine, new Annotators(options), weightBits);
   }
 
   /** Opens a component under `id`; its weights are loaded by the first call that needs them. */
@@ -222,9 +232,17 @@ export class Engine {
     entry: ModelEntry,
     { alternatives = [], ...options }: OpenModelOptions = {},
   ): Promise<ModelFacts> {
-    if (!this.#models.isOpen(entry.id)) refuseLarge(entry, alternatives, this.#planner);
-    const { nativeSize } = await this.#models.open(entry, options);
+    const judged = this.#bitsFor(entry, alternatives);
+    const { weightBits = judged } = options;
+    const { nativeSize } = await this.#models.open(entry, { ...options, weightBits });
     return { nativeSize };
+  }
+
+  /** The bits that the verdict on a model counts on, where nobody chose any; undefined leaves it to the runtime. */
+  #bitsFor(entry: ModelEntry, alternatives: readonly ModelEntry[]): WeightChoice | undefined {
+    if (this.#models.isOpen(entry.id)) return undefined;
+    const { weightBits } = refuseLarge(entry, alternatives, this.#planner);
+    return this.#weightBits === 'auto' && weightBits !== 16 ? weightBits : undefined;
   }
 
   /**

@@ -92,16 +92,16 @@ export function judge(entries: readonly ModelEntry[], planner: FootprintPlanner)
 }
 
 /**
- * Throws EngineError `out-of-memory` when an entry has no room on the machine: with its size, the machine's limit, and which
- * of the alternatives would fit.
+ * What is said of an entry that is to be opened. Throws EngineError `out-of-memory` when it has no room on the machine: with its
+ * size, the machine's limit, and which of the alternatives would fit.
  */
 export function refuseLarge(
   entry: ModelEntry,
   alternatives: readonly ModelEntry[],
   planner: FootprintPlanner,
-): void {
+): ModelVerdict {
   const { verdict } = judgeOne(entry, planner);
-  if (verdict.state !== 'no') return;
+  if (verdict.state !== 'no') return verdict;
   const { recommended: instead } = judge(alternatives, planner);
   const { memoryBytes: limit, isMemoryKnown } = planner.machine;
   const advice = [

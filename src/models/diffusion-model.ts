@@ -7,6 +7,7 @@
 
 import type { JsonConfig } from '../networks/config.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import type { QuantisableOptions } from '../runtime/stage.ts';
 import type { ClipTokenizer } from '../text/clip-tokenizer.ts';
 import { partsOfFolder, type ModelFolder } from './folder-parts.ts';
 import type { ModelParts } from './model-parts.ts';
@@ -15,7 +16,7 @@ import type { TextNetwork, UNetNetwork, VaeNetwork } from './model-networks.ts';
 import { textNetwork, unetNetwork, vaeNetwork } from './open-networks.ts';
 
 /** Options of {@link DiffusionModel.open}. */
-export type OpenModelOptions = {
+export type OpenModelOptions = QuantisableOptions & {
   readonly signal?: AbortSignal | undefined;
   /** How its latents look; default: as those of its family. */
   readonly preview?: PreviewMap | undefined;
@@ -41,16 +42,16 @@ export class DiffusionModel {
   readonly runtime: Runtime;
 
   /** A model of parts that are at hand. */
-  constructor(runtime: Runtime, parts: ModelParts, { preview }: OpenModelOptions = {}) {
+  constructor(runtime: Runtime, parts: ModelParts, { preview, weightBits }: OpenModelOptions = {}) {
     this.runtime = runtime;
     this.name = parts.name;
     const reader = (part: ModelParts['texts'][0]): TextReader => ({
       tokenizer: part.tokenizer,
-      encoder: textNetwork(runtime, part),
+      encoder: textNetwork(runtime, part, { weightBits }),
     });
     const [first, ...others] = parts.texts;
     this.texts = [reader(first), ...others.map(reader)];
-    this.unet = unetNetwork(runtime, parts.unet);
+    this.unet = unetNetwork(runtime, parts.unet, { weightBits });
     this.vae = vaeNetwork(runtime, parts.vae, this.isXl);
     this.schedulerConfig = parts.schedulerConfig;
     this.preview = preview ?? (this.isXl ? SDXL_PREVIEW : SD_PREVIEW);

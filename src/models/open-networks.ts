@@ -3,6 +3,7 @@
  */
 
 import type { Runtime } from '../runtime/runtime.ts';
+import type { QuantisableOptions } from '../runtime/stage.ts';
 import { ExportedTextEncoder } from './exported/exported-text-encoder.ts';
 import { ExportedUNet } from './exported/exported-unet.ts';
 import { ExportedVae } from './exported/exported-vae.ts';
@@ -15,17 +16,25 @@ import { Autoencoder } from './vae.ts';
 /** Scaling factors of Stable Diffusion's autoencoders, for exports without a config.json. */
 const SCALING_FACTOR = { sd: 0.18215, xl: 0.13025 } as const;
 
-/** A text encoder. */
-export function textNetwork(runtime: Runtime, { config, checkpoint, exported }: NetworkPart): TextNetwork {
+/** A text encoder; exported ones have the weights that their file has, whatever the options say. */
+export function textNetwork(
+  runtime: Runtime,
+  { config, checkpoint, exported }: NetworkPart,
+  options: QuantisableOptions = {},
+): TextNetwork {
   return exported === undefined
-    ? new ClipTextEncoder(runtime, config, checkpoint)
+    ? new ClipTextEncoder(runtime, config, checkpoint, options)
     : new ExportedTextEncoder(runtime, config, exported);
 }
 
-/** A UNet. */
-export function unetNetwork(runtime: Runtime, { config, checkpoint, exported }: NetworkPart): UNetNetwork {
+/** A UNet; the same. */
+export function unetNetwork(
+  runtime: Runtime,
+  { config, checkpoint, exported }: NetworkPart,
+  options: QuantisableOptions = {},
+): UNetNetwork {
   return exported === undefined
-    ? new UNet(runtime, config, checkpoint)
+    ? new UNet(runtime, config, checkpoint, options)
     : new ExportedUNet(runtime, config, exported);
 }
 

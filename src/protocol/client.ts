@@ -87,10 +87,10 @@ export class EngineClient {
 
   /** Opens the model that an entry of the manifest describes, under its id; addresses are relative to the page. */
   openModel(entry: ModelEntry, options: OpenModelOptions = {}): Promise<ModelFacts> {
-    const { onDownload, alternatives } = options;
+    const { onDownload, weightBits, alternatives } = options;
     const listener = onDownload === undefined ? undefined : proxy(onDownload);
     return this.#calls.run(options.signal, (call) =>
-      this.#service.openModel(call, absoluteEntry(entry), listener, alternatives),
+      this.#service.openModel(call, absoluteEntry(entry), weightBits, listener, alternatives),
     );
   }
 

@@ -63,11 +63,12 @@ export class EngineService {
   openModel(
     call: number,
     entry: ModelEntry,
+    weightBits?: OpenModelOptions['weightBits'],
     onDownload?: OpenModelOptions['onDownload'],
     alternatives?: OpenModelOptions['alternatives'],
   ): Promise<ModelFacts> {
     return this.#run(call, (engine, signal) =>
-      engine.openModel(entry, { signal, onDownload, alternatives }),
+      engine.openModel(entry, { signal, weightBits, onDownload, alternatives }),
     );
   }
 

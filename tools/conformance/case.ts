@@ -52,7 +52,7 @@ export type Setting = {
  * ones. Undefined where weights are as the checkpoint has them.
  */
 export function quantisedTolerance({ weightBits = 16 }: Setting): number | undefined {
-  return { 16: undefined, 8: 2e-2, 4: 2.5e-1 }[weightBits];
+  return { 16: undefined, 8: 2e-2, 4: 3e-1 }[weightBits];
 }
 
 /** ‖computed - expected‖ / ‖expected‖; NaN when dimensions differ. */
