@@ -87,7 +87,7 @@ export type Quantisation = {
   readonly from: number;
 };
 
-/** Matrices from here on, 1 MiB in f16, make up nine tenths of a network's linear layers, and less than half of the error. */
+/** Matrices from here on, 1 MiB in f16, hold 82 % of SD 1.5's linear weights and 97 % of SDXL's; smaller ones are more sensitive. */
 export const LARGE_MATRIX = 2 ** 19;
 
 /** Options of a {@link GraphBuilder}. */
