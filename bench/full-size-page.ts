@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- full-size-page --path FILE [--backend webgpu|wasm] [--steps N] [--download-only]`: a single file of real
+ * `npm run bench -- full-size-page --path FILE [--backend webgpu|wasm] [--steps N] [--memory GB] [--download-only]`: a single file of real
  * size, which `full-size-model` wrote, through the built page in Chromium: added to the shelf by its address, downloaded from
  * a server on this machine into the browser's own storage, drawn with at 64x64 pixels and compared with the picture of
  * diffusers; seconds, bytes, and the peak memory of each of the browser's processes. Without a GPU, WebGPU is SwiftShader.
@@ -26,6 +26,8 @@ const { values } = parseArgs({
     path: { type: 'string' },
     backend: { type: 'string', default: 'webgpu' },
     steps: { type: 'string', default: String(FULL_SIZE_REQUEST.steps) },
+    /** What the page is told of the machine, in GB; 2, 4, 8, 12, 16 or 24. */
+    memory: { type: 'string', default: '16' },
     'download-only': { type: 'boolean', default: false },
   },
 });
@@ -41,6 +43,9 @@ const context = await chromium.launchPersistentContext(profile, {
   ...(executablePath === undefined ? {} : { executablePath }),
 });
 const page = await context.newPage();
+await page.addInitScript((memory) => {
+  localStorage.setItem('local-diffusion.memory', memory);
+}, values.memory);
 page.setDefaultTimeout(0);
 page.on('console', (message) => {
   if (message.type() === 'error') console.log(`console: ${message.text()}`);
@@ -49,7 +54,7 @@ try {
   let seconds = stopwatch();
   await page.goto(`${studio.url}?backend=${backend}&software=1`);
   await page.locator('#engine:not([data-state=starting])').waitFor();
-  console.log(`engine: ${await page.textContent('#engine-summary')}, ready in ${seconds()} s`);
+  console.log(`engine: ${await page.textContent('#engine-name')}, ready in ${seconds()} s`);
   seconds = stopwatch();
   await addToShelf(page, files.url + basename(path));
   console.log(`downloaded in ${seconds()} s, ${megabytes(files.bytesSent())} MB sent`);

@@ -1,5 +1,5 @@
 /**
- * What a person says of this machine: how much memory drawing may take.
+ * What a person says of this machine: how much memory drawing may take, and how finely weights are kept.
  *
  * Browsers do not tell how much memory a GPU has; without a word the engine assumes something careful. Kept from visit to
  * visit.
@@ -8,13 +8,20 @@
 import type { EngineOptions } from '../src/index.ts';
 import { byId } from './dom.ts';
 
-const STORAGE_KEY = 'local-diffusion.memory';
-
 const GIGABYTES = [2, 4, 8, 12, 16, 24];
+
+/** Choices of bits, by what the list calls them. */
+const BITS: Readonly<Record<string, NonNullable<EngineOptions['weightBits']>>> = {
+  auto: 'auto',
+  16: 16,
+  8: 8,
+  4: 4,
+};
 
 /** See the file's header. */
 export class Machine {
   readonly #memory = byId('machine-memory', HTMLSelectElement);
+  readonly #bits = byId('machine-bits', HTMLSelectElement);
   #changed = (): void => undefined;
 
   constructor() {
@@ -22,37 +29,44 @@ export class Machine {
       new Option('As the browser tells', ''),
       ...GIGABYTES.map((amount) => new Option(`${amount} GB`, String(amount))),
     );
-    const kept = stored();
-    if ([...this.#memory.options].some(({ value }) => value === kept)) this.#memory.value = kept;
-    this.#memory.addEventListener('change', () => {
-      store(this.#memory.value);
-      this.#changed();
-    });
+    this.#keep(this.#memory, 'local-diffusion.memory');
+    this.#keep(this.#bits, 'local-diffusion.weight-bits');
   }
 
   /** What the engine is to start with. */
-  get options(): Pick<EngineOptions, 'memoryBytes'> {
+  get options(): Pick<EngineOptions, 'memoryBytes' | 'weightBits'> {
     const { value } = this.#memory;
-    return value === '' ? {} : { memoryBytes: Number(value) * 2 ** 30 };
+    const memory = value === '' ? {} : { memoryBytes: Number(value) * 2 ** 30 };
+    return { ...memory, weightBits: BITS[this.#bits.value] };
   }
 
   /** Hears when a person says something else. */
   onChange(listener: () => void): void {
     this.#changed = listener;
   }
+
+  /** Chooses what was chosen on the last visit, and remembers what is chosen on this one. */
+  #keep(list: HTMLSelectElement, key: string): void {
+    const kept = stored(key);
+    if ([...list.options].some(({ value }) => value === kept)) list.value = kept;
+    list.addEventListener('change', () => {
+      store(key, list.value);
+      this.#changed();
+    });
+  }
 }
 
-function stored(): string {
+function stored(key: string): string {
   try {
-    return localStorage.getItem(STORAGE_KEY) ?? '';
+    return localStorage.getItem(key) ?? '';
   } catch {
     return '';
   }
 }
 
-function store(value: string): void {
+function store(key: string, value: string): void {
   try {
-    localStorage.setItem(STORAGE_KEY, value);
+    localStorage.setItem(key, value);
   } catch {
     // A browser that keeps nothing for this page: it lasts as long as the visit.
   }

@@ -166,7 +166,7 @@ export class ShelfEntry {
     }
     const isHere = item.stored.state !== 'embedded' && item.stored.state !== 'absent';
     this.#delete.hidden = progress !== undefined || !(isHere || item.isOwn);
-    this.#toggle('.entry-keep', progress === undefined && isFromDisk(item));
+    this.#toggle('.entry-keep', progress === undefined && isInPlace(item));
     this.#setSure(this.#isSure && !this.#delete.hidden);
     // Whoever pressed what is gone now goes on from the entry's name.
     if (
@@ -195,7 +195,8 @@ export class ShelfEntry {
     if (item === undefined) return;
     const { stored, isOwn, entry } = item;
     const verb = isOwn ? 'Remove' : 'Delete';
-    const amount = isFromDisk(item) ? '' : ` ${bytesText(stored.bytesHere)}`;
+    const amount =
+      isInPlace(item) || stored.bytesHere === 0 ? '' : ` ${bytesText(stored.bytesHere)}`;
     this.#delete.textContent = isSure ? `${verb}${amount}: sure?` : verb;
     this.#delete.setAttribute('aria-label', `${this.#delete.textContent} ${entry.name}`);
   }
@@ -216,7 +217,7 @@ export class ShelfEntry {
   }
 }
 
-/** Whether an entry's files are a person's own, outside of the browser's storage. */
-function isFromDisk({ stored }: ShelfItem): boolean {
-  return stored.state === 'locked' || stored.state === 'lost';
+/** Whether an entry's files are a person's own, read where they lie, outside of the browser's storage. */
+function isInPlace({ entry }: ShelfItem): boolean {
+  return entry.source.kind === 'local' && entry.source.blobs !== undefined;
 }

@@ -4,9 +4,10 @@
 
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join, normalize } from 'node:path';
+import { pipeline } from 'node:stream';
 
 /** A running server. */
 export type FileServer = {
@@ -20,7 +21,7 @@ export type FileServer = {
 /** Serves the files of a folder. */
 export async function serveFolder(folder: string): Promise<FileServer> {
   let sent = 0;
-  const server = createServer(async (request, response) => {
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     response.setHeader('Access-Control-Allow-Origin', '*');
     response.setHeader('Access-Control-Allow-Headers', '*');
     response.setHeader('Access-Control-Expose-Headers', '*');
@@ -42,8 +43,10 @@ export async function serveFolder(folder: string): Promise<FileServer> {
     if (request.method === 'HEAD') return void response.end();
     const stream = createReadStream(path, { start, end: end - 1 });
     stream.on('data', (chunk) => (sent += chunk.length));
-    stream.pipe(response);
-  });
+    // Whoever hangs up is sent no more.
+    pipeline(stream, response, () => undefined);
+  };
+  const server = createServer((request, response) => void answer(request, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {

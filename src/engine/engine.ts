@@ -53,7 +53,10 @@ export type EngineOptions = Pick<
   | 'weightBudget'
   | 'weightBits'
 > & {
-  /** Memory that models may take, in bytes; default an estimate, see {@link MachineProfile}. */
+  /**
+   * Memory that models may take, in bytes, and the default of `weightBudget`; without it models are judged by an estimate,
+   * see {@link MachineProfile}, and there is no budget.
+   */
   readonly memoryBytes?: number | undefined;
 };
 
@@ -172,7 +175,8 @@ export class Engine {
     weightBits = 'auto',
     ...options
   }: RuntimeOptions & Pick<EngineOptions, 'memoryBytes'> = {}): Promise<Engine> {
-    const { runtime, report } = await startRuntime({ ...options, weightBits });
+    const { weightBudget = memoryBytes } = options;
+    const { runtime, report } = await startRuntime({ ...options, weightBudget, weightBits });
     const hints = { memoryBytes, deviceMemory: deviceMemory() };
     const machine = machineOf(report, runtime.canQuantise, hints);
     return new Engine(runtime, report, machine, new Annotators(options), weightBits);

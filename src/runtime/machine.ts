@@ -25,7 +25,7 @@ export type MachineProfile = {
   readonly maxBufferBytes: number;
   /** Largest part of a buffer that a shader may see, in bytes. */
   readonly maxBindingBytes: number;
-  /** As measured; empty where it was not. */
+  /** As measured; empty where it was not, and of a renderer on the CPU, which is not reset for being slow. */
   readonly throughput: ThroughputByFormat;
   /** Memory that weights and all else may take, in bytes. */
   readonly memoryBytes: number;
@@ -65,7 +65,7 @@ export function machineOf(
     canQuantise,
     maxBufferBytes,
     maxBindingBytes: limits?.['maxStorageBufferBindingSize'] ?? WASM_BUDGET.maxBindingBytes,
-    throughput,
+    throughput: device?.isSoftware === true ? {} : throughput,
     memoryBytes: withinHeap(backend, memoryBytes ?? estimated(backend, maxBufferBytes, hints)),
     isMemoryKnown: memoryBytes !== undefined,
   };
