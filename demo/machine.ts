@@ -36,7 +36,7 @@ export class Machine {
   /** What the engine is to start with. */
   get options(): Pick<EngineOptions, 'memoryBytes' | 'weightBits'> {
     const { value } = this.#memory;
-    const memory = value === '' ? {} : { memoryBytes: Number(value) * 2 ** 30 };
+    const memory = value === '' ? {} : { memoryBytes: Number(value) * 1e9 };
     return { ...memory, weightBits: BITS[this.#bits.value] };
   }
 

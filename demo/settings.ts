@@ -153,7 +153,8 @@ export class Settings {
     const fields = [...new FormData(this.#form)].filter(([name]) => name !== 'strength');
     const seed = this.isSeedLocked ? this.#seed.value : null;
     // Not a setting of this page: what it would be told is that nothing was checked.
-    const own = { ...this.size, seed, safety_checker: 'no' };
+    // What is drawn is what was written: the API would add words of its own.
+    const own = { ...this.size, seed, safety_checker: 'no', enhance_prompt: 'no' };
     return { ...Object.fromEntries(fields), ...this.#extras.fields, ...own };
   }
 

@@ -16,6 +16,8 @@ export const FULL_SIZE_REQUEST = {
   guidanceScale: 1,
   seed: 7,
   scheduler: 'EulerDiscreteScheduler',
+  // As the API has it where a request says nothing.
+  wishes: { karrasSigmas: true },
 } as const;
 
 /** Levels of 255 between two pictures: the mean, and the largest. */
