@@ -3,7 +3,7 @@
     python bench/full-size-picture.py MODEL_FOLDER sd15|sdxl OUT.png
 
 MODEL_FOLDER is what `npm run bench -- full-size-model --form folder` wrote. Everything is computed in float32 on the CPU.
-The files beside this script were made with torch 2.13.0, diffusers 0.40.0 and transformers 5.18.0.
+The files beside this script were made with torch 2.13.0, diffusers 0.42.1 and transformers 5.23.0.
 """
 
 import sys

@@ -80,9 +80,9 @@ describe('readSafetensors', () => {
       const { tensors } = await readSafetensors(
         bufferSource(await readFile(join(GOLDENS, name)), name),
       );
-      // LoRAs and embeddings change a few weights; the rest are whole networks.
-      const isWhole = !/^(?:loras|embeddings)\//.test(name);
-      expect(tensors.size).toBeGreaterThan(isWhole ? 10 : 0);
+      // The others, LoRAs and embeddings, change a few weights.
+      const isNetwork = name.startsWith('tiny-');
+      expect(tensors.size).toBeGreaterThan(isNetwork ? 10 : 0);
     }
   });
 
