@@ -51,7 +51,7 @@ const text = (prompt: string, fields: object = {}): Promise<string> =>
 /** A mask that is white in its lower half. */
 async function lowerHalf(): Promise<string> {
   const { width, height } = SIZE;
-  const data = new Uint8ClampedArray(width * height * 3);
+  const data = new Uint8Array(width * height * 3);
   data.fill(255, data.length / 2);
   const png = await encodePng({ ...SIZE, channels: 3, data });
   return `data:image/png;base64,${Buffer.from(png).toString('base64')}`;
