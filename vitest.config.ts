@@ -64,7 +64,14 @@ export default defineConfig({
         optimizeDeps: {
           exclude: ['onnxruntime-web', '@xenova/transformers'],
           // What only the worker imports: found late, it would reload the page amid a test.
-          include: ['comlink', 'idb-keyval', '@bufbuild/protobuf/wire', 'hash-wasm', 'valibot'],
+          include: [
+            '@bufbuild/protobuf/wire',
+            '@huggingface/tokenizers',
+            'comlink',
+            'hash-wasm',
+            'idb-keyval',
+            'valibot',
+          ],
         },
         test: {
           name: 'browser',
