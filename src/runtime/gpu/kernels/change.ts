@@ -8,7 +8,7 @@
 import type { Delta, Matrix } from '../../../weights/lora/delta.ts';
 import { LazyBuffer } from '../allocate.ts';
 import { BUFFER_USAGE } from '../flags.ts';
-import { cachedPipeline, gridFor, LINEAR_INDEX } from './pipelines.ts';
+import { cachedPipeline, LINEAR_INDEX, submitPass } from './pipelines.ts';
 
 /** A change of rows of a weight. */
 export type RowsChange = {
@@ -112,32 +112,15 @@ export class RowChanger {
     return (rows, weight, factors) => {
       // Queue operations keep their order, so that one uniform buffer serves all dispatches.
       this.#device.queue.writeBuffer(uniform, 0, structOf(rows));
-      const buffers = [uniform, weight, ...factors];
-      if (stretch !== undefined) this.#dispatch(stretch, buffers, rows.rows * 64);
-      this.#dispatch(apply, buffers, rows.rows * rows.columns);
+      const resources = [uniform, weight, ...factors].map((buffer) => ({ buffer }));
+      if (stretch !== undefined) submitPass(this.#device, stretch, resources, rows.rows * 64);
+      submitPass(this.#device, apply, resources, rows.rows * rows.columns);
     };
   }
 
   /** Frees the uniform buffer. */
   dispose(): void {
     this.#uniform.destroy();
-  }
-
-  #dispatch(
-    pipeline: GPUComputePipeline,
-    buffers: readonly GPUBuffer[],
-    invocations: number,
-  ): void {
-    const device = this.#device;
-    const encoder = device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    pass.setPipeline(pipeline);
-    const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
-    const layout = pipeline.getBindGroupLayout(0);
-    pass.setBindGroup(0, device.createBindGroup({ layout, entries }));
-    pass.dispatchWorkgroups(...gridFor(device, invocations));
-    pass.end();
-    device.queue.submit([encoder.finish()]);
   }
 }
 

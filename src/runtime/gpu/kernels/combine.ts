@@ -8,7 +8,7 @@
 import { EngineError } from '../../../errors.ts';
 import { LazyBuffer } from '../allocate.ts';
 import { BUFFER_USAGE } from '../flags.ts';
-import { cachedPipeline, gridFor, LINEAR_INDEX } from './pipelines.ts';
+import { cachedPipeline, LINEAR_INDEX, submitPass } from './pipelines.ts';
 
 /** A stretch of single-precision numbers in a buffer. */
 export type FloatSpan = {
@@ -138,16 +138,8 @@ export class Combiner {
       floats[5 + 4 * i] = coefficient;
     }
     device.queue.writeBuffer(uniform, 0, job);
-    const encoder = device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    pass.setPipeline(pipeline);
     const resources = [{ buffer: uniform }, ...spans.map(({ resource }) => resource)];
-    const entries = resources.map((resource, binding) => ({ binding, resource }));
-    const layout = pipeline.getBindGroupLayout(0);
-    pass.setBindGroup(0, device.createBindGroup({ layout, entries }));
-    pass.dispatchWorkgroups(...gridFor(device, length / width));
-    pass.end();
-    device.queue.submit([encoder.finish()]);
+    submitPass(device, pipeline, resources, length / width);
   }
 
   /** The part of the buffer that holds the span, from an aligned start; and the span's offset in it. */

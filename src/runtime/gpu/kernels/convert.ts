@@ -9,10 +9,9 @@
 
 import type { FloatDtype, StorageDtype } from '../../../tensor/dtype.ts';
 import type { QuantisedLayout, WeightLayout } from '../../../weights/layout.ts';
-import { LazyBuffer } from '../allocate.ts';
-import { BUFFER_USAGE } from '../flags.ts';
+import { ChunkKernel } from './chunk-kernel.ts';
 import { FLOAT_BITS, FORMATS } from './float-bits.ts';
-import { cachedPipeline, gridFor, LINEAR_INDEX } from './pipelines.ts';
+import { LINEAR_INDEX } from './pipelines.ts';
 
 /** Which conversion: one compiled pipeline each. */
 export type Conversion = {
@@ -87,25 +86,16 @@ fn main(@builtin(global_invocation_id) invocation: vec3u, @builtin(num_workgroup
 
 /** Converts chunks on one device. Owns a small uniform buffer. */
 export class Converter {
-  readonly #device: GPUDevice;
-  readonly #uniform: LazyBuffer;
-  readonly #prepared = new Map<string, { pipeline: GPUComputePipeline; uniform: GPUBuffer }>();
+  readonly #kernel: ChunkKernel;
 
   constructor(device: GPUDevice) {
-    this.#device = device;
-    this.#uniform = new LazyBuffer(device, {
-      label: 'convert/chunk',
-      size: 16,
-      usage: BUFFER_USAGE.UNIFORM | BUFFER_USAGE.COPY_DST,
-    });
+    this.#kernel = new ChunkKernel(device, 'convert/chunk');
   }
 
   /** Makes what {@link run} needs for this conversion. Rejects with `out-of-memory`. */
   async prepare(conversion: Conversion): Promise<void> {
     const { from, to, layout } = conversion;
-    const key = keyOf(conversion);
-    if (this.#prepared.has(key)) return;
-    const pipeline = await cachedPipeline(this.#device, key, () => ({
+    await this.#kernel.prepare(keyOf(conversion), () => ({
       code: SHADER,
       constants: {
         FROM: FORMATS[from],
@@ -113,40 +103,18 @@ export class Converter {
         TRANSPOSED: Number(layout === 'transposed'),
       },
     }));
-    this.#prepared.set(key, { pipeline, uniform: await this.#uniform.get() });
   }
 
   /** Submits one chunk. The conversion must have been prepared. */
   run(conversion: Conversion, chunk: ConversionChunk): void {
-    const prepared = this.#prepared.get(keyOf(conversion));
-    if (prepared === undefined) throw new Error(`${keyOf(conversion)} was not prepared`);
-    const { pipeline, uniform } = prepared;
-    const device = this.#device;
     const { first, count, rows, columns, source, destination } = chunk;
-    // Queue operations keep their order, so that one uniform buffer serves all dispatches.
-    device.queue.writeBuffer(uniform, 0, new Uint32Array([first, count, rows, columns]));
-    const encoder = device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    pass.setPipeline(pipeline);
-    pass.setBindGroup(
-      0,
-      device.createBindGroup({
-        layout: pipeline.getBindGroupLayout(0),
-        entries: [uniform, source, destination].map((buffer, binding) => ({
-          binding,
-          resource: { buffer },
-        })),
-      }),
-    );
-    pass.dispatchWorkgroups(...gridFor(device, count));
-    pass.end();
-    device.queue.submit([encoder.finish()]);
+    const buffers = [source, destination];
+    this.#kernel.run(keyOf(conversion), [first, count, rows, columns], buffers, count);
   }
 
   /** Frees the uniform buffer. */
   dispose(): void {
-    this.#prepared.clear();
-    this.#uniform.destroy();
+    this.#kernel.dispose();
   }
 }
 

@@ -9,7 +9,7 @@ import { EngineError } from '../../../errors.ts';
 import { BYTES_PER_ELEMENT, type FloatDtype } from '../../../tensor/dtype.ts';
 import { allocate } from '../allocate.ts';
 import { BUFFER_USAGE, MAP_MODE } from '../flags.ts';
-import { cachedPipeline, gridFor, LINEAR_INDEX } from './pipelines.ts';
+import { cachedPipeline, LINEAR_INDEX, submitPass } from './pipelines.ts';
 
 /** 32-bit words that one invocation looks at: few atomic additions, and still enough invocations. */
 const WORDS_PER_INVOCATION = 16;
@@ -90,17 +90,8 @@ export async function countNonFinite(
       const isOddEnd = isHalf && length % 2 === 1 && offset + size >= bytes;
       const job = new Uint32Array([size / 4, isOddEnd ? 0xffff : 0xffffffff, 0, 0]);
       device.queue.writeBuffer(uniform, 0, job);
-      const encoder = device.createCommandEncoder();
-      const pass = encoder.beginComputePass();
-      pass.setPipeline(pipeline);
-      const entries = [{ buffer: uniform }, { buffer, offset, size }, { buffer: total }].map(
-        (resource, binding) => ({ binding, resource }),
-      );
-      const layout = pipeline.getBindGroupLayout(0);
-      pass.setBindGroup(0, device.createBindGroup({ layout, entries }));
-      pass.dispatchWorkgroups(...gridFor(device, size / 4 / WORDS_PER_INVOCATION));
-      pass.end();
-      device.queue.submit([encoder.finish()]);
+      const resources = [{ buffer: uniform }, { buffer, offset, size }, { buffer: total }];
+      submitPass(device, pipeline, resources, size / 4 / WORDS_PER_INVOCATION);
     }
     const encoder = device.createCommandEncoder();
     encoder.copyBufferToBuffer(total, 0, result, 0, 4);

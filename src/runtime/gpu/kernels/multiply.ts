@@ -2,7 +2,7 @@
  * Products of buffers, element by element: `output = a * b`, with which a mask is laid over latents.
  */
 
-import { cachedPipeline, gridFor, LINEAR_INDEX } from './pipelines.ts';
+import { cachedPipeline, LINEAR_INDEX, submitPass } from './pipelines.ts';
 
 const SHADER = /* wgsl */ `
 @group(0) @binding(0) var<storage, read_write> output: array<f32>;
@@ -29,16 +29,6 @@ export async function multiplyBuffers(
 ): Promise<void> {
   const pipeline = await cachedPipeline(device, 'multiply', () => ({ code: SHADER }));
   const size = length * Float32Array.BYTES_PER_ELEMENT;
-  const entries = [output, ...factors].map((buffer, binding) => ({
-    binding,
-    resource: { buffer, size },
-  }));
-  const encoder = device.createCommandEncoder();
-  const pass = encoder.beginComputePass();
-  pass.setPipeline(pipeline);
-  const layout = pipeline.getBindGroupLayout(0);
-  pass.setBindGroup(0, device.createBindGroup({ layout, entries }));
-  pass.dispatchWorkgroups(...gridFor(device, length));
-  pass.end();
-  device.queue.submit([encoder.finish()]);
+  const resources = [output, ...factors].map((buffer) => ({ buffer, size }));
+  submitPass(device, pipeline, resources, length);
 }

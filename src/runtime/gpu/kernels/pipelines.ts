@@ -68,7 +68,7 @@ fn linear_index(invocation: vec3u, groups: vec3u) -> u32 {
  * Workgroups for at least `invocations` invocations: one row where it fits in
  * `maxComputeWorkgroupsPerDimension`, else several.
  */
-export function gridFor(device: GPUDevice, invocations: number): [x: number, y: number] {
+function gridFor(device: GPUDevice, invocations: number): [x: number, y: number] {
   const groups = Math.max(1, Math.ceil(invocations / WORKGROUP_SIZE));
   const limit = device.limits.maxComputeWorkgroupsPerDimension;
   const rows = Math.ceil(groups / limit);
@@ -76,4 +76,22 @@ export function gridFor(device: GPUDevice, invocations: number): [x: number, y: 
     throw new EngineError('unsupported', `${invocations} elements are too many for one dispatch.`);
   }
   return [Math.ceil(groups / rows), rows];
+}
+
+/** Submits a pass of `invocations` invocations over resources, which are bound in their order from 0 on. */
+export function submitPass(
+  device: GPUDevice,
+  pipeline: GPUComputePipeline,
+  resources: readonly GPUBufferBinding[],
+  invocations: number,
+): void {
+  const encoder = device.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  pass.setPipeline(pipeline);
+  const entries = resources.map((resource, binding) => ({ binding, resource }));
+  const layout = pipeline.getBindGroupLayout(0);
+  pass.setBindGroup(0, device.createBindGroup({ layout, entries }));
+  pass.dispatchWorkgroups(...gridFor(device, invocations));
+  pass.end();
+  device.queue.submit([encoder.finish()]);
 }

@@ -8,10 +8,9 @@
 
 import type { FloatDtype, StorageDtype } from '../../../tensor/dtype.ts';
 import { BLOCK, type QuantisedBits } from '../../../weights/layout.ts';
-import { LazyBuffer } from '../allocate.ts';
-import { BUFFER_USAGE } from '../flags.ts';
+import { ChunkKernel } from './chunk-kernel.ts';
 import { FLOAT_BITS, FORMATS } from './float-bits.ts';
-import { cachedPipeline, gridFor, LINEAR_INDEX } from './pipelines.ts';
+import { LINEAR_INDEX } from './pipelines.ts';
 
 /** Which quantisation: one compiled pipeline each. */
 export type Quantisation = {
@@ -117,63 +116,33 @@ fn main(@builtin(global_invocation_id) invocation: vec3u, @builtin(num_workgroup
 
 /** Quantises chunks on one device. Owns a small uniform buffer. */
 export class Quantiser {
-  readonly #device: GPUDevice;
-  readonly #uniform: LazyBuffer;
-  readonly #prepared = new Map<string, { pipeline: GPUComputePipeline; uniform: GPUBuffer }>();
+  readonly #kernel: ChunkKernel;
 
   constructor(device: GPUDevice) {
-    this.#device = device;
-    this.#uniform = new LazyBuffer(device, {
-      label: 'quantise/chunk',
-      size: 16,
-      usage: BUFFER_USAGE.UNIFORM | BUFFER_USAGE.COPY_DST,
-    });
+    this.#kernel = new ChunkKernel(device, 'quantise/chunk');
   }
 
   /** Makes what {@link run} needs for this quantisation. Rejects with `out-of-memory`. */
   async prepare(quantisation: Quantisation): Promise<void> {
     const { from, bits, scales } = quantisation;
-    const key = keyOf(quantisation);
-    if (this.#prepared.has(key)) return;
-    const pipeline = await cachedPipeline(this.#device, key, () => ({
+    await this.#kernel.prepare(keyOf(quantisation), () => ({
       code: SHADER,
       constants: { FROM: FORMATS[from], BITS: bits, HALF_SCALES: Number(scales === 'float16') },
     }));
-    this.#prepared.set(key, { pipeline, uniform: await this.#uniform.get() });
   }
 
   /** Submits one chunk. The quantisation must have been prepared. */
   run(quantisation: Quantisation, chunk: QuantisationChunk): void {
-    const prepared = this.#prepared.get(keyOf(quantisation));
-    if (prepared === undefined) throw new Error(`${keyOf(quantisation)} was not prepared`);
-    const { pipeline, uniform } = prepared;
-    const device = this.#device;
     const { source, codes, scales, first, count } = chunk;
     const blocks = count / BLOCK;
-    // Queue operations keep their order, so that one uniform buffer serves all dispatches.
-    device.queue.writeBuffer(uniform, 0, new Uint32Array([first / BLOCK, blocks, 0, 0]));
-    const encoder = device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    pass.setPipeline(pipeline);
-    pass.setBindGroup(
-      0,
-      device.createBindGroup({
-        layout: pipeline.getBindGroupLayout(0),
-        entries: [uniform, source, codes, scales].map((buffer, binding) => ({
-          binding,
-          resource: { buffer },
-        })),
-      }),
-    );
-    pass.dispatchWorkgroups(...gridFor(device, Math.ceil(blocks / 2)));
-    pass.end();
-    device.queue.submit([encoder.finish()]);
+    const buffers = [source, codes, scales];
+    const numbers = [first / BLOCK, blocks, 0, 0] as const;
+    this.#kernel.run(keyOf(quantisation), numbers, buffers, Math.ceil(blocks / 2));
   }
 
   /** Frees the uniform buffer. */
   dispose(): void {
-    this.#prepared.clear();
-    this.#uniform.destroy();
+    this.#kernel.dispose();
   }
 }
 
