@@ -3,24 +3,7 @@
  * such files for measurements. Checked in tests against a file that diffusers' own script wrote.
  */
 
-const RESNET: Readonly<Record<string, string>> = {
-  norm1: 'in_layers.0',
-  conv1: 'in_layers.2',
-  time_emb_proj: 'emb_layers.1',
-  norm2: 'out_layers.0',
-  conv2: 'out_layers.3',
-  conv_shortcut: 'skip_connection',
-};
-
-const UNET_ENDS: Readonly<Record<string, string>> = {
-  'time_embedding.linear_1': 'time_embed.0',
-  'time_embedding.linear_2': 'time_embed.2',
-  'add_embedding.linear_1': 'label_emb.0.0',
-  'add_embedding.linear_2': 'label_emb.0.2',
-  conv_in: 'input_blocks.0.0',
-  conv_norm_out: 'out.0',
-  conv_out: 'out.2',
-};
+import { ldmPaths } from '../../src/weights/single-file/ldm-names.ts';
 
 const VAE_ATTENTION: Readonly<Record<string, string>> = {
   group_norm: 'norm',
@@ -32,40 +15,11 @@ const VAE_ATTENTION: Readonly<Record<string, string>> = {
 
 /** Names of a UNet's tensors, given all of them under diffusers' names. */
 export function compVisUNetNames(names: readonly string[]): Map<string, string> {
-  const isThere = (path: string): boolean => names.some((name) => name.startsWith(`${path}.`));
-  let layers = 0;
-  while (isThere(`down_blocks.0.resnets.${layers}`)) layers++;
-  const blockOf = (side: string, level: number, what: string, layer: number): string => {
-    const isDown = side === 'down';
-    const index = isDown
-      ? 1 + level * (layers + 1) + (what === 'downsamplers' ? layers : layer)
-      : level * (layers + 1) + (what === 'upsamplers' ? layers : layer);
-    return `${isDown ? 'input' : 'output'}_blocks.${index}`;
-  };
+  const nameOf = ldmPaths(new Set(names.map((name) => name.slice(0, name.lastIndexOf('.')))));
   return mapped(names, (path) => {
-    const end = UNET_ENDS[path];
-    if (end !== undefined) return end;
-    const [block = '', level = '', what = '', layer = '', ...rest] = path.split('.');
-    const inner = rest.join('.');
-    const side = block.replace('_blocks', '');
-    if (block === 'mid_block') {
-      // mid_block.resnets.0.norm1: one step less than in the levels.
-      const [tail, n] = [[layer, ...rest].join('.'), Number(what)];
-      return level === 'attentions'
-        ? `middle_block.1.${tail}`
-        : `middle_block.${2 * n}.${RESNET[tail] ?? tail}`;
-    }
-    const place = blockOf(side, Number(level), what, Number(layer));
-    switch (what) {
-      case 'resnets':
-        return `${place}.0.${RESNET[inner] ?? inner}`;
-      case 'attentions':
-        return `${place}.1.${inner}`;
-      case 'downsamplers':
-        return `${place}.0.op`;
-      default:
-        return `${place}.${isThere(`up_blocks.${level}.attentions`) ? 2 : 1}.conv`;
-    }
+    const name = nameOf(path);
+    if (name === undefined) throw new Error(`CompVis has no name for ${path}`);
+    return name;
   });
 }
 
