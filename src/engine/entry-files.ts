@@ -12,7 +12,7 @@ import { localPath } from '../models/local-files.ts';
 import { modelStore } from '../models/model-store.ts';
 import { neededFiles } from '../models/needed-files.ts';
 import { openEntry, type EntryName, type KindedEntry } from '../models/open-entry.ts';
-import { hubPath } from '../models/stored-files.ts';
+import { hubTarget, repositoryOf } from '../models/stored-files.ts';
 import { isIn, placeOf } from '../models/stored-place.ts';
 import { EntryMeter, type EntryProgress } from './entry-progress.ts';
 import { lookAtAddress, lookAtFiles, type LookOptions } from './look.ts';
@@ -248,15 +248,9 @@ export class EntryFiles {
   ): Promise<{ url: string; path: string; size: number; sha256: string | undefined }[]> {
     const { source } = named.entry;
     if (source.kind !== 'hub' || (await this.#opens(named))) return [];
-    const { repository, revision = 'main', hub = 'https://huggingface.co', files = [] } = source;
-    const listed = await store.listHub({ hub, repository, revision }, { signal });
+    const listed = await store.listHub(repositoryOf(source), { signal });
     const { paths } = neededFiles(listed.map(({ path }) => path));
-    return listed
-      .filter(({ path }) => paths.includes(path))
-      .map((file) => {
-        const { size, sha256 } = { ...file, ...files.find(({ path }) => path === file.path) };
-        return { url: file.url, path: hubPath(source, file.path), size, sha256 };
-      });
+    return listed.filter(({ path }) => paths.includes(path)).map((file) => hubTarget(source, file));
   }
 }
 

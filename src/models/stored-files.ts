@@ -53,11 +53,10 @@ const PATIENCE_MS = 2500;
  */
 export function hubFolder(
   name: string,
-  { repository, revision = 'main', hub = HUB, files: described = [] }: HubSource,
+  source: HubSource,
   store: DownloadStore,
   { onDownload, signal, isOffline = false }: StoreOptions = {},
 ): ModelFolder {
-  const source = { repository, revision, hub };
   const root = hubRoot(source);
   let listed: Promise<HubFile[]> | undefined;
   const ask = async (): Promise<HubFile[]> => {
@@ -66,7 +65,7 @@ export function hubFolder(
     const patience = isHere ? [AbortSignal.timeout(PATIENCE_MS)] : [];
     const within = AbortSignal.any(signal === undefined ? patience : [signal, ...patience]);
     try {
-      return await store.listHub({ hub, repository, revision }, { signal: within });
+      return await store.listHub(repositoryOf(source), { signal: within });
     } catch (error) {
       signal?.throwIfAborted();
       if (isHere) return [];
@@ -89,24 +88,38 @@ export function hubFolder(
       const files = await list();
       const file = files.find((each) => each.path === path);
       if (file === undefined) return undefined;
-      const { size, sha256 } = { ...file, ...described.find((each) => each.path === path) };
-      const target = { url: file.url, size, sha256, path: hubPath(source, path) };
-      return store.download(target, { signal, onProgress: onDownload });
+      return store.download(hubTarget(source, file), { signal, onProgress: onDownload });
     },
   };
 }
 
-/** The folder of a store that holds what comes from a repository. */
-export function hubRoot({
+/** Which repository to ask a hub for. */
+export function repositoryOf({
   repository,
   revision = 'main',
   hub = HUB,
-}: Pick<HubSource, 'repository' | 'revision' | 'hub'>): string {
+}: HubSource): Required<Pick<HubSource, 'repository' | 'revision' | 'hub'>> {
+  return { hub, repository, revision };
+}
+
+/** What to download for a file that a hub lists: the source knows of it better than the list. */
+export function hubTarget(
+  source: HubSource,
+  file: HubFile,
+): Pick<HubFile, 'url' | 'path' | 'size' | 'sha256'> {
+  const { url, path } = file;
+  const { size, sha256 } = { ...file, ...source.files?.find((each) => each.path === path) };
+  return { url, path: hubPath(source, path), size, sha256 };
+}
+
+/** The folder of a store that holds what comes from a repository. */
+export function hubRoot(source: HubSource): string {
+  const { hub, repository, revision } = repositoryOf(source);
   return storePath(`${new URL(hub).host}/${repository}/${revision}`);
 }
 
 /** Where a store has the file at a path of a repository. */
-export function hubPath(source: Pick<HubSource, 'repository' | 'revision' | 'hub'>, path: string): string {
+function hubPath(source: HubSource, path: string): string {
   return `${hubRoot(source)}/${path}`;
 }
 
