@@ -7,12 +7,11 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Runtime } from '../../src/runtime/runtime.ts';
-import { startRuntime } from '../../src/runtime/start.ts';
 import { runCase } from '../../tools/conformance/case.ts';
 import { GoldenFolder } from '../../tools/conformance/folder.ts';
 import { collectCases } from '../../tools/conformance/run.ts';
-import { softwareGpu } from '../support/dawn.ts';
 import { readGolden } from '../support/goldens.ts';
+import { softwareRuntime } from '../support/software-runtime.ts';
 
 const TOLERANCE = 1e-3;
 
@@ -25,13 +24,7 @@ const cases = all.filter(({ name }) => isSmall(name));
 
 let runtime: Runtime;
 beforeAll(async () => {
-  const started = await startRuntime({
-    backend: 'webgpu',
-    gpu: await softwareGpu(),
-    allowSoftware: true,
-    setting: { spelling: 'webgpu', precision: 'float32' },
-  });
-  runtime = started.runtime;
+  runtime = await softwareRuntime();
 });
 afterAll(() => runtime.dispose());
 

@@ -14,10 +14,10 @@ import { bufferSource } from '../../src/weights/byte-source.ts';
 import { relativeError, runCase } from '../../tools/conformance/case.ts';
 import { GoldenFolder } from '../../tools/conformance/folder.ts';
 import { collectCases } from '../../tools/conformance/run.ts';
-import { softwareGpu } from '../support/dawn.ts';
 import { exportedFolder } from '../support/exported-folder.ts';
 import { opened, toyUNet } from '../support/exported-models.ts';
 import { readGolden } from '../support/goldens.ts';
+import { softwareRuntime } from '../support/software-runtime.ts';
 
 const setting = { backend: 'webgpu', precision: 'float32' } as const;
 const cases = await collectCases(new GoldenFolder(readGolden), ['parts'], setting);
@@ -25,12 +25,7 @@ const cases = await collectCases(new GoldenFolder(readGolden), ['parts'], settin
 let gpu: Runtime;
 let cpu: Runtime;
 beforeAll(async () => {
-  ({ runtime: gpu } = await startRuntime({
-    backend: 'webgpu',
-    gpu: await softwareGpu(),
-    allowSoftware: true,
-    setting: { spelling: 'webgpu', precision: 'float32' },
-  }));
+  gpu = await softwareRuntime();
   ({ runtime: cpu } = await startRuntime({ backend: 'wasm' }));
 });
 afterAll(async () => {

@@ -10,7 +10,6 @@ import { fitLoras, setLoras } from '../../src/models/lora-parts.ts';
 import type { ModelParts } from '../../src/models/model-parts.ts';
 import type { ClipOutput } from '../../src/networks/clip-text.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
-import { startRuntime } from '../../src/runtime/start.ts';
 import type { WebGpuBackend } from '../../src/runtime/webgpu-backend.ts';
 import type { HostTensor } from '../../src/tensor/host-tensor.ts';
 import { bufferSource } from '../../src/weights/byte-source.ts';
@@ -19,8 +18,8 @@ import { relativeError } from '../../tools/conformance/case.ts';
 import { modelFolder } from '../../tools/conformance/pipelines-cases.ts';
 import { goldenTensor } from '../../tools/conformance/support.ts';
 import { openGolden } from '../../tools/goldens/golden-file.ts';
-import { softwareGpu } from '../support/dawn.ts';
 import { readGolden } from '../support/goldens.ts';
+import { softwareRuntime } from '../support/software-runtime.ts';
 
 const TOKENS = 77;
 const OUTPUT: ClipOutput = { kind: 'hidden', name: 'state', layer: -1, normed: true };
@@ -31,12 +30,7 @@ let parts: ModelParts;
 let ids: Int32Array;
 
 beforeAll(async () => {
-  ({ runtime } = await startRuntime({
-    backend: 'webgpu',
-    gpu: await softwareGpu(),
-    allowSoftware: true,
-    setting: { spelling: 'webgpu', precision: 'float32' },
-  }));
+  runtime = await softwareRuntime();
   parts = await partsOfFolder(modelFolder('tiny-sd15', readGolden, 'tiny-sd15/'));
   model = new DiffusionModel(runtime, parts);
   ids = (await openGolden(readGolden, 'parts')).int32('text/ids').data.subarray(0, 2 * TOKENS);

@@ -14,20 +14,15 @@ import { relativeError, runCase } from '../../tools/conformance/case.ts';
 import { GoldenFolder } from '../../tools/conformance/folder.ts';
 import { modelFolder } from '../../tools/conformance/pipelines-cases.ts';
 import { collectCases } from '../../tools/conformance/run.ts';
-import { softwareGpu } from '../support/dawn.ts';
 import { readGolden } from '../support/goldens.ts';
+import { softwareRuntime } from '../support/software-runtime.ts';
 
 const setting = { backend: 'webgpu', precision: 'float32' } as const;
 const cases = await collectCases(new GoldenFolder(readGolden), ['pipelines'], setting);
 
 let runtime: Runtime;
 beforeAll(async () => {
-  ({ runtime } = await startRuntime({
-    backend: 'webgpu',
-    gpu: await softwareGpu(),
-    allowSoftware: true,
-    setting: { spelling: 'webgpu', precision: 'float32' },
-  }));
+  runtime = await softwareRuntime();
 });
 afterAll(() => runtime.dispose());
 

@@ -10,13 +10,12 @@ import { GpuLatents } from '../../src/runtime/latents/gpu-latents.ts';
 import { HostLatents } from '../../src/runtime/latents/host-latents.ts';
 import type { LatentDims, Latents } from '../../src/runtime/latents/latents.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
-import { startRuntime } from '../../src/runtime/start.ts';
 import type { WebGpuBackend } from '../../src/runtime/webgpu-backend.ts';
 import { runSampling } from '../../src/samplers/driver.ts';
 import { samplerOf, SAMPLER_NAMES } from '../../src/samplers/registry.ts';
 import type { SamplingRequest } from '../../src/samplers/sampler.ts';
 import { relativeError } from '../../tools/conformance/case.ts';
-import { softwareGpu } from '../support/dawn.ts';
+import { softwareRuntime } from '../support/software-runtime.ts';
 
 const SD15 = {
   beta_start: 0.00085,
@@ -31,12 +30,7 @@ const TOLERANCE = 1e-4;
 
 let runtime: Runtime;
 beforeAll(async () => {
-  ({ runtime } = await startRuntime({
-    backend: 'webgpu',
-    gpu: await softwareGpu(),
-    allowSoftware: true,
-    setting: { spelling: 'webgpu', precision: 'float32' },
-  }));
+  runtime = await softwareRuntime();
 });
 afterAll(() => runtime.dispose());
 
