@@ -2,9 +2,9 @@
  * A web server that does to downloads what servers and networks do, on request.
  *
  * Files are hosted with a description of what shall go wrong, in Node by {@link HostileServer.host}, from a
- * browser by posting the same description to `/control/host`. The server counts the bytes it sends. It has
- * two origins, so that one can redirect to the other. Like hubs, it lets every page read and send a token,
- * and answers no preflight for anything else.
+ * browser by posting the same description to `/control/host`; what waits is released by posting its path to
+ * `/control/release`. The server counts the bytes it sends. It has two origins, so that one can redirect to
+ * the other. Like hubs, it lets every page read and send a token, and answers no preflight for anything else.
  */
 
 import {
@@ -61,6 +61,8 @@ export type Hosted = {
   readonly hangs?: number;
   /** Number of answers that stop in the middle without an end. */
   readonly stalls?: number;
+  /** Bytes of a body after which the server waits for {@link HostileServer.release}. */
+  readonly holdsAt?: number;
   /** Whether pages may read ETag and Content-Range. Default true. */
   readonly exposes?: boolean;
   readonly type?: string;
@@ -79,10 +81,21 @@ export type Seen = {
   sent: number;
 };
 
+/** What bodies wait for. */
+class Gate {
+  /** Called to let them on. */
+  open: () => void = () => undefined;
+  /** Resolves when that was called. */
+  readonly opened = new Promise<void>((resolve) => {
+    this.open = resolve;
+  });
+}
+
 /** See the file's header. */
 export class HostileServer {
   readonly #servers: readonly Server[];
   readonly #files = new Map<string, Hosted>();
+  readonly #gates = new Map<string, Gate>();
   /** All requests so far, but those for control. */
   readonly seen: Seen[] = [];
 
@@ -123,9 +136,15 @@ export class HostileServer {
   /** Hosts a file and returns its address at the first origin; forgets what was sent of it before. */
   host(path: string, file: Hosted): string {
     this.#files.set(path, file);
+    this.#gates.set(path, new Gate());
     const rest = this.seen.filter((request) => request.path !== path);
     this.seen.splice(0, this.seen.length, ...rest);
     return `${this.origins[0]}/${path}`;
+  }
+
+  /** Sends the rest of a file that {@link Hosted.holdsAt} holds back. */
+  release(path: string): void {
+    this.#gates.get(path)?.open();
   }
 
   /** Requests for a file, in order. */
@@ -158,7 +177,7 @@ export class HostileServer {
     }
     const { becomes } = hosted;
     const file = becomes !== undefined && this.sent(path) >= becomes.after ? becomes.file : hosted;
-    await answerFile(file, earlier, seen, response);
+    await answerFile(file, earlier, seen, response, this.#gates.get(path)?.opened);
     return undefined;
   }
 
@@ -170,6 +189,7 @@ export class HostileServer {
       const { path, file } = JSON.parse(text) as { path: string; file: Hosted };
       this.host(path, file);
     }
+    if (verb === 'release') this.release(JSON.parse(text) as string);
     response.writeHead(200, { 'content-type': 'application/json' });
     response.end(JSON.stringify(verb === 'seen' ? this.seen : null));
   }
@@ -190,6 +210,7 @@ async function answerFile(
   earlier: number,
   seen: Seen,
   response: ServerResponse,
+  released: Promise<void> | undefined,
 ): Promise<void> {
   const { size, statuses = [], redirect, token, hangs = 0, ranges = true } = file;
   const status = statuses[earlier];
@@ -214,7 +235,7 @@ async function answerFile(
     return;
   }
   response.writeHead(start === undefined ? 200 : 206, bodyHeaders(file, start, earlier));
-  await sendBody(file, start ?? 0, earlier, seen, response);
+  await sendBody(file, start ?? 0, earlier, seen, response, released);
 }
 
 function bodyHeaders(
@@ -239,15 +260,17 @@ async function sendBody(
   earlier: number,
   seen: Seen,
   response: ServerResponse,
+  released: Promise<void> | undefined,
 ): Promise<void> {
   const { size, dropEvery = Infinity, chunkBytes = 65536, pauseMs = 0 } = file;
-  const { flips, flipsOnce } = file;
+  const { flips, flipsOnce, holdsAt = Infinity } = file;
   const bytes = bytesOf(file);
   if (flips !== undefined) bytes[flips]! ^= 1;
   if (flipsOnce !== undefined && earlier === 0) bytes[flipsOnce]! ^= 1;
   const isStalled = earlier < (file.stalls ?? 0);
   const end = Math.min(size, start + dropEvery, isStalled ? start + size / 2 : size);
   for (let at = start; at < end && !response.destroyed; at += chunkBytes) {
+    if (at >= holdsAt) await released;
     const chunk = bytes.subarray(at, Math.min(at + chunkBytes, end));
     await new Promise((resolve) => response.write(chunk, resolve));
     seen.sent += chunk.length;
