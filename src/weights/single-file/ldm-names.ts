@@ -1,9 +1,10 @@
 /**
- * What CompVis calls the modules of a diffusers UNet: the way back from ldm-unet.ts, for files that name weights by them.
+ * What CompVis calls the modules of a diffusers UNet: the tables of both ways, and the way back from ldm-unet.ts, for
+ * files that name weights by them.
  */
 
-/** CompVis' names of what lies within a residual block. */
-const RESNET_PARTS: Readonly<Record<string, string>> = {
+/** CompVis' names of what lies within a residual block, by diffusers' names. */
+export const RESNET_PARTS: Readonly<Record<string, string>> = {
   norm1: 'in_layers.0',
   conv1: 'in_layers.2',
   time_emb_proj: 'emb_layers.1',
@@ -12,7 +13,8 @@ const RESNET_PARTS: Readonly<Record<string, string>> = {
   conv_shortcut: 'skip_connection',
 };
 
-const OUTER: Readonly<Record<string, string>> = {
+/** CompVis' names of what lies outside of all blocks, by diffusers' names. */
+export const OUTER: Readonly<Record<string, string>> = {
   'time_embedding.linear_1': 'time_embed.0',
   'time_embedding.linear_2': 'time_embed.2',
   'add_embedding.linear_1': 'label_emb.0.0',

@@ -6,27 +6,17 @@
  */
 
 import type { Checkpoint, TensorEntry } from '../checkpoint.ts';
+import { OUTER as LDM_OUTER, RESNET_PARTS as LDM_RESNET_PARTS } from './ldm-names.ts';
 import { renamed } from './renamed.ts';
 
-const RESNET_PARTS: Readonly<Record<string, string>> = {
-  'in_layers.0': 'norm1',
-  'in_layers.2': 'conv1',
-  'emb_layers.1': 'time_emb_proj',
-  'out_layers.0': 'norm2',
-  'out_layers.3': 'conv2',
-  skip_connection: 'conv_shortcut',
-};
+const RESNET_PARTS = inverse(LDM_RESNET_PARTS);
 
-const OUTER: Readonly<Record<string, string>> = {
-  'time_embed.0': 'time_embedding.linear_1',
-  'time_embed.2': 'time_embedding.linear_2',
-  'label_emb.0.0': 'add_embedding.linear_1',
-  'label_emb.0.2': 'add_embedding.linear_2',
-  'input_blocks.0.0': 'conv_in',
-  'out.0': 'conv_norm_out',
-  'out.2': 'conv_out',
-  'middle_block_out.0': 'controlnet_mid_block',
-};
+/** A ControlNet has one module outside of all blocks more than a UNet. */
+const OUTER = inverse({ ...LDM_OUTER, controlnet_mid_block: 'middle_block_out.0' });
+
+function inverse(table: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(table).map(([key, value]) => [value, key]));
+}
 
 /** The UNet (or ControlNet) whose names begin with `prefix`, under diffusers' names. */
 export function ldmUNet(checkpoint: Checkpoint, prefix: string, part = 'unet'): Checkpoint {
