@@ -5,7 +5,7 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { GpuLedger } from '../../../src/runtime/gpu/ledger.ts';
-import type { GpuWeight } from '../../../src/runtime/gpu/weight-slot.ts';
+import { arraysOf, type GpuWeight } from '../../../src/runtime/gpu/weight-slot.ts';
 import { GpuWeightStore } from '../../../src/runtime/gpu/weight-store.ts';
 import { float16ToFloat32Array } from '../../../src/tensor/float16.ts';
 import { hostTensor, type HostTensor } from '../../../src/tensor/host-tensor.ts';
@@ -129,34 +129,60 @@ describe('a weight patched while it is loaded', () => {
 });
 
 describe('a quantised weight', () => {
-  it('has codes of the patched numbers', async () => {
-    const lora = await fitted('lora');
-    const strengths = [{ lora, strength: 1 }];
-    const name = [...weightPatches(text, strengths).keys()].find((each) => {
-      const { shape } = entryOf(text, each);
-      return shape.length === 2 && canQuantise(shape);
-    });
-    const form = { dtype: 'float32', layout: 'quantised8' } as const;
-    const entry = entryOf(text, name ?? '');
-    const [before] = await laidOut(entry, form);
-    const [codes, scales] = await laidOut(entryOf(withLora(text, strengths), name ?? ''), form);
-    lay(text, strengths);
-    const weight = await store.acquire(text.id, entry, form);
-    const drawn = (await readBuffer(device, weight.buffer)).subarray(0, codes.length);
-    const off = (expectedCodes: Uint8Array): number =>
-      Math.max(...drawn.map((code, i) => Math.abs(code - (expectedCodes[i] ?? NaN))));
-    // The numbers differ in their last bits, which may round to the next code.
-    expect(off(codes)).toBeLessThanOrEqual(1);
-    expect(off(before)).toBeGreaterThan(1);
-    const { buffer, byteLength } = weight.scales ?? weight;
-    const read = (await readBuffer(device, buffer)).slice(0, byteLength);
-    const [computed, reference] = [read, scales?.slice() ?? new Uint8Array()].map((bytes) => {
-      const values = new Float32Array(bytes.buffer);
-      return hostTensor(values, [values.length]);
-    }) as [HostTensor, HostTensor];
-    // Scales are halves.
-    expect(relativeError({ computed, expected: reference })).toBeLessThan(2 ** -10);
-  });
+  const codesOf = (bytes: Uint8Array, bits: 8 | 4): number[] =>
+    bits === 8 ? [...bytes] : [...bytes].flatMap((byte) => [byte & 15, byte >> 4]);
+
+  it.each([
+    ['lora', 8],
+    ['lora', 4],
+    // Computed on the CPU, since it needs whole columns.
+    ['dora-in', 8],
+    ['dora-in', 4],
+  ] as const)(
+    'has codes of the patched numbers, and its own again: %s, %i bits',
+    async (file, bits) => {
+      const strengths = [{ lora: await fitted(file), strength: 1 }];
+      const checkpoint = weightPatches(text, strengths).size > 0 ? text : unet;
+      const name =
+        [...weightPatches(checkpoint, strengths).keys()].find((each) => {
+          const { shape } = entryOf(checkpoint, each);
+          return shape.length === 2 && canQuantise(shape);
+        }) ?? '';
+      const form = { dtype: 'float32', layout: `quantised${bits}` } as const;
+      const entry = entryOf(checkpoint, name);
+      const before = await laidOut(entry, form);
+      const [codes, scales] = await laidOut(entryOf(withLora(checkpoint, strengths), name), form);
+      lay(checkpoint, strengths);
+      const weight = await store.acquire(checkpoint.id, entry, form);
+      const held = (): Promise<Uint8Array[]> =>
+        Promise.all(
+          arraysOf(weight).map(async ({ buffer, byteLength }) =>
+            (await readBuffer(device, buffer)).slice(0, byteLength),
+          ),
+        );
+      const [drawn = codes, drawnScales = codes] = await held();
+      const off = (expectedCodes: Uint8Array): number => {
+        const others = codesOf(expectedCodes, bits);
+        const distances = codesOf(drawn, bits).map((code, i) =>
+          Math.abs(code - (others[i] ?? NaN)),
+        );
+        return Math.max(...distances);
+      };
+      // The numbers differ in their last bits, which may round to the next code.
+      expect(off(codes)).toBeLessThanOrEqual(1);
+      expect(off(before[0])).toBeGreaterThan(1);
+      const [computed, reference] = [drawnScales, scales ?? codes].map((bytes) => {
+        const values = new Float32Array(bytes.slice().buffer);
+        return hostTensor(values, [values.length]);
+      }) as [HostTensor, HostTensor];
+      // Scales are halves.
+      expect(relativeError({ computed, expected: reference })).toBeLessThan(2 ** -10);
+
+      lay(checkpoint, []);
+      await store.refresh([weight]);
+      expect(await held()).toEqual(before);
+    },
+  );
 });
 
 describe('weights patched in place', () => {
