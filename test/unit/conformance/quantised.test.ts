@@ -1,15 +1,25 @@
 /**
- * A whole picture of the embedded model with weights of 8 bits, on wasm.
+ * Weights of 8 bits on wasm: every kind of network against PyTorch's numbers, and a whole picture of the embedded model.
  */
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Runtime } from '../../../src/runtime/runtime.ts';
 import { startRuntime } from '../../../src/runtime/start.ts';
 import { GoldenFolder } from '../../../tools/conformance/folder.ts';
+import { runCase } from '../../../tools/conformance/case.ts';
+import { partsCases } from '../../../tools/conformance/parts-cases.ts';
 import { embeddedCases } from '../../../tools/conformance/pipelines-cases.ts';
 import { readEmbedded, readGolden } from '../../support/goldens.ts';
 
-const NAME = 'embedded/DDIMScheduler/0';
+const PICTURE = 'embedded/DDIMScheduler/0';
+
+const setting = { backend: 'wasm', precision: 'float32', weightBits: 8 } as const;
+const folder = new GoldenFolder(readGolden, readEmbedded);
+const parts = (await partsCases(folder, setting)).filter(({ name }) =>
+  /^parts\/(text\/last_hidden_state|(sd2|sdxl)\/out|controlnet\/unet_out|(vae|taesd)\/decoded)$/.test(
+    name,
+  ),
+);
 
 let runtime: Runtime;
 beforeAll(async () => {
@@ -18,12 +28,19 @@ beforeAll(async () => {
 });
 afterAll(() => runtime.dispose());
 
-test('is that of diffusers but for what nobody sees', async () => {
-  const folder = new GoldenFolder(readGolden, readEmbedded);
-  const cases = await embeddedCases(folder, { backend: 'wasm', precision: 'float32' });
-  const drawn = await cases.find(({ name }) => name === NAME)?.run(runtime);
+test('there are cases of every kind', () => expect(parts).toHaveLength(6));
+
+test.each(parts)('$name', async (each) => {
+  // Networks of random weights err most; autoencoders are not quantised.
+  expect(each.tolerance).toBe(/vae|taesd/.test(each.name) ? 1e-4 : 2e-2);
+  expect(await runCase(each, runtime)).toMatchObject({ status: 'passed' });
+});
+
+test('a picture is that of diffusers but for what nobody sees', async () => {
+  const cases = await embeddedCases(folder, setting);
+  const drawn = await cases.find(({ name }) => name === PICTURE)?.run(runtime);
   const picture = drawn?.find(({ measure }) => measure === 'mean');
-  if (picture === undefined) throw new Error(`no picture of ${NAME}`);
+  if (picture === undefined) throw new Error(`no picture of ${PICTURE}`);
   const { computed, expected } = picture;
   expect(computed.dims).toEqual(expected.dims);
   const off = [...computed.data].map((value, i) => Math.abs(value - (expected.data[i] ?? NaN)));
