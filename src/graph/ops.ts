@@ -95,6 +95,8 @@ export abstract class GraphOps {
   protected abstract imageShape(batch: Dim, height: Dim, width: Dim, channels: number): Dim[];
   /** Index of the channel axis of a feature map. */
   protected abstract readonly channelAxis: 1 | 3;
+  /** Domain of the standard operators that are told rows and columns from channels by the memory order. */
+  protected abstract readonly imageDomain: string;
   /** A square convolution with the scope's `weight` [out, in, k, k] and `bias`. */
   abstract conv2d(x: FeatureMap, w: WeightScope, options: ConvOptions): FeatureMap;
   /** Group normalisation over channels with the scope's `weight` and `bias`, with SiLU behind it if asked. */
@@ -215,12 +217,26 @@ export abstract class GraphOps {
     return { ...x, tensor: this.add(x.tensor, this.reshape(vector, target, shape)) };
   }
 
-  /** Doubles height and width by repeating pixels. */
-  upsample2x(x: FeatureMap): FeatureMap {
-    const height = times(x.height, 2);
-    const width = times(x.width, 2);
+  /** x where it is positive, else `slope` times it. */
+  leakyRelu(x: Value, slope: number): Value {
+    return this.g.node('LeakyRelu', [x], x.dtype, x.shape, {
+      attributes: { alpha: { float: slope } },
+    });
+  }
+
+  /** The same with a slope for each channel, the scope's `weight` [C]. */
+  prelu(x: FeatureMap, w: WeightScope): FeatureMap {
+    const slopes = this.g.weight(w.take('weight', [x.channels]));
+    const shape = this.imageShape(1, 1, 1, x.channels) as number[];
+    const inputs = [x.tensor, this.reshape(slopes, shape, shape)];
+    return { ...x, tensor: this.g.node('PRelu', inputs, x.tensor.dtype, x.tensor.shape) };
+  }
+
+  /** `factor` times the height and width, by repeating pixels. */
+  upsample(x: FeatureMap, factor: number): FeatureMap {
+    const [height, width] = [times(x.height, factor), times(x.width, factor)];
     const shape = this.imageShape(x.batch, height, width, x.channels);
-    const scales = this.g.floats(this.imageShape(1, 2, 2, 1) as number[], [4], 'float32');
+    const scales = this.g.floats(this.imageShape(1, factor, factor, 1) as number[], [4], 'float32');
     const tensor = this.g.node('Resize', [x.tensor, undefined, scales], x.tensor.dtype, shape, {
       attributes: {
         mode: 'nearest',
@@ -229,6 +245,37 @@ export abstract class GraphOps {
       },
     });
     return { ...x, height, width, tensor };
+  }
+
+  /**
+   * `factor` times the height and width: the channel `(c * factor + i) * factor + j` becomes the row `i` and the column `j` of
+   * each pixel of the channel `c`.
+   */
+  pixelShuffle(x: FeatureMap, factor: number): FeatureMap {
+    const [height, width] = [times(x.height, factor), times(x.width, factor)];
+    const channels = x.channels / factor ** 2;
+    const shape = this.imageShape(x.batch, height, width, channels);
+    const tensor = this.g.node('DepthToSpace', [x.tensor], x.tensor.dtype, shape, {
+      domain: this.imageDomain,
+      attributes: { blocksize: factor, mode: 'CRD' },
+    });
+    return { ...x, height, width, channels, tensor };
+  }
+
+  /** The inverse of {@link pixelShuffle}: a convolution whose kernels pick one pixel each. */
+  pixelUnshuffle(x: FeatureMap, factor: number): FeatureMap {
+    const [height, width] = [ceilDiv(x.height, factor), ceilDiv(x.width, factor)];
+    const channels = x.channels * factor ** 2;
+    const identity = Array.from({ length: channels ** 2 }, (_, i) =>
+      i % (channels + 1) === 0 ? 1 : 0,
+    );
+    const shape = this.imageShape(x.batch, height, width, channels);
+    const kernels = this.g.floats(identity, [channels, x.channels, factor, factor]);
+    const tensor = this.g.node('Conv', [x.tensor, kernels], x.tensor.dtype, shape, {
+      domain: this.imageDomain,
+      attributes: { kernel_shape: [factor, factor], strides: [factor, factor] },
+    });
+    return { ...x, height, width, channels, tensor };
   }
 
   /** The leading rows and columns of `x`, as many as `like` has. */

@@ -11,6 +11,9 @@ import { readLora, type LoraFile } from '../weights/lora/lora-file.ts';
 import { readSafetensors, type SafetensorsContents } from '../weights/safetensors.ts';
 import { isLdmVae } from '../weights/single-file/ldm-vae.ts';
 import { torchFileKind } from '../weights/torch-file.ts';
+import { isUpscaler } from '../networks/upscaler-config.ts';
+import { hasOldEsrganNames } from '../weights/single-file/esrgan-names.ts';
+import { openNetworkFile } from '../weights/torch-checkpoint.ts';
 import type { AdjunctEntry } from './manifest.ts';
 import { familyOf, type Family } from './single-file-parts.ts';
 
@@ -80,6 +83,7 @@ async function identifyTensors(
   if (['', 'first_stage_model.', 'vae.'].some((prefix) => isLdmVae(checkpoint, prefix)))
     return { kind: 'vae', family: undefined };
   if (has('decoder.mid_block.') && has('encoder.')) return { kind: 'vae', family: undefined };
+  if (isUpscaler(checkpoint) || hasOldEsrganNames(checkpoint)) return UPSCALER;
   if (names.length <= 2) {
     const { vectors } = await readEmbedding(source, signal === undefined ? {} : { signal });
     return identifyEmbedding(vectors.map(({ dims }) => dims[1] ?? 0));
@@ -89,10 +93,13 @@ async function identifyTensors(
   const shown = names.slice(0, 5).join(', ') + (names.length > 5 ? ', …' : '');
   throw new EngineError(
     'model-malformed',
-    `${source.name} is no model, LoRA, embedding, VAE or ControlNet that is known here: it holds ${names.length} tensors (${shown})`,
+    `${source.name} is no model, LoRA, embedding, VAE, ControlNet or upscaler that is known here: it holds ${names.length} tensors (${shown})`,
     { detail: { name: source.name } },
   );
 }
+
+/** Upscalers enlarge what models of any family draw. */
+const UPSCALER: Identified = { kind: 'upscaler', family: undefined };
 
 /** What people hand over and cannot be used by itself, by how its names begin. */
 const PARTS: readonly { readonly prefix: string; readonly is: string }[] = [
@@ -167,11 +174,17 @@ function contextWidth({ tensors }: Checkpoint): number | undefined {
 /** Bytes that no whole model does with. */
 const MODEL_BYTES = 2 ** 27;
 
-/** PyTorch's files are read where they hold an embedding or a LoRA: whole models in pickles are not. */
+/** PyTorch's files are read where they hold an upscaler, an embedding or a LoRA: whole models in pickles are not. */
 async function identifyTorch(
   source: ByteSource,
   signal: AbortSignal | undefined,
 ): Promise<Identified> {
+  try {
+    const file = await openNetworkFile(source.name, source, signal === undefined ? {} : { signal });
+    if (isUpscaler(file) || hasOldEsrganNames(file)) return UPSCALER;
+  } catch {
+    signal?.throwIfAborted();
+  }
   let reason: unknown;
   try {
     const { vectors } = await readEmbedding(source, signal === undefined ? {} : { signal });
@@ -190,7 +203,7 @@ async function identifyTorch(
   const head = await source.read(0, Math.min(source.size, FILE_KIND_BYTES), signal);
   throw new EngineError(
     'unsupported',
-    `${source.name} holds no embedding and no LoRA, and cannot be read as a model: ${describeFileKind(head)}`,
+    `${source.name} holds no upscaler, no embedding and no LoRA, and cannot be read as a model: ${describeFileKind(head)}`,
     { detail: { name: source.name } },
   );
 }

@@ -1,5 +1,6 @@
 /**
- * What requests name beside a model, opened: LoRAs, embeddings, autoencoders and ControlNets, wherever their files are.
+ * What requests name beside a model, opened: LoRAs, embeddings, autoencoders, ControlNets and upscalers, wherever their files
+ * are.
  */
 
 import { EngineError } from '../errors.ts';
@@ -19,6 +20,7 @@ import { localFile, localFolder } from './local-files.ts';
 import { modelStore } from './model-store.ts';
 import type { OpenPartsOptions } from './open-parts.ts';
 import { hubFolder, storedFile } from './stored-files.ts';
+import { openUpscalerFile, type UpscalerPart } from './upscaler-file.ts';
 
 /** Width of SDXL's text states: its ControlNets have heads of 64, others 8 heads. */
 const XL_CONTEXT = 2048;
@@ -70,6 +72,14 @@ export async function openVae(
   return { checkpoint, config: vaeConfig(checkpoint, scalingFactor) };
 }
 
+/** Opens an upscaler: a single file, of safetensors or PyTorch's. */
+export async function openUpscaler(
+  entry: AdjunctEntry,
+  options: OpenPartsOptions,
+): Promise<UpscalerPart> {
+  return openUpscalerFile(entry.id, await fileOf(entry, options), options.signal);
+}
+
 async function folderOf(
   { id, source }: AdjunctEntry,
   { store = modelStore, ...options }: OpenPartsOptions,
@@ -93,7 +103,7 @@ async function folderOf(
 }
 
 /** The single file of an entry. */
-export async function fileOf(
+async function fileOf(
   { id, source, kind }: AdjunctEntry,
   { store = modelStore, ...options }: OpenPartsOptions,
 ): Promise<ByteSource> {

@@ -4,7 +4,13 @@
 
 import type { EntryKind } from './identify.ts';
 import type { AdjunctEntry, ModelEntry } from './manifest.ts';
-import { fileOf, openControlNet, openEmbedding, openLora, openVae } from './open-adjunct.ts';
+import {
+  openControlNet,
+  openEmbedding,
+  openLora,
+  openUpscaler,
+  openVae,
+} from './open-adjunct.ts';
 import { partsOf, type OpenPartsOptions } from './open-parts.ts';
 
 /** An entry and what it is. */
@@ -38,7 +44,7 @@ export async function openEntry(named: KindedEntry, options: OpenPartsOptions): 
       await openControlNet(entry, options);
       return;
     case 'upscaler':
-      await fileOf(entry, options);
+      await openUpscaler(entry, options);
       return;
     case 'annotator':
       // Another library opens it, and keeps its files.

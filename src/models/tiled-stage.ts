@@ -3,12 +3,11 @@
  * allows.
  */
 
-import { EngineError, isEngineError } from '../errors.ts';
 import { isDeviceTensor, type RunTensor } from '../runtime/backend.ts';
 import type { Violation } from '../runtime/plan.ts';
 import type { StageRunOptions } from '../runtime/runtime.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
-import { inTiles } from './tiling.ts';
+import { fittingTile, inTiles, untilThereIsRoom } from './tiling.ts';
 
 /** What makes a {@link TiledStage}. */
 export type TiledStageDefinition = {
@@ -40,21 +39,12 @@ export class TiledStage {
     const { run, unit } = this.#definition;
     // A picture on the device is in the device's order; its sampler has already made sure that it fits whole.
     if (isDeviceTensor(input)) return run(input, options);
-    const [, , height = 1, width = 1] = input.dims;
-    let tile = this.tileFor(height / unit, width / unit);
-    for (;;) {
-      try {
-        return tile === undefined
-          ? await run(input, options)
-          : await this.#tiled(input, tile, options);
-      } catch (error) {
-        // What a device has left cannot be asked for: try again with less until it suffices.
-        const smaller = TILES.find((each) => each < (tile ?? Math.max(height, width) / unit));
-        if (!isEngineError(error) || error.code !== 'out-of-memory' || smaller === undefined)
-          throw error;
-        tile = smaller;
-      }
-    }
+    const [, , inputHeight = 1, inputWidth = 1] = input.dims;
+    const [height, width] = [inputHeight / unit, inputWidth / unit];
+    const search = { edges: TILES, height, width };
+    return untilThereIsRoom<RunTensor>(search, this.tileFor(height, width), (tile) =>
+      tile === undefined ? run(input, options) : this.#tiled(input, tile, options),
+    );
   }
 
   /**
@@ -64,22 +54,14 @@ export class TiledStage {
    * @throws EngineError `unsupported`, naming what is too large, when even the smallest tile exceeds them.
    */
   tileFor(height: number, width: number): number | undefined {
-    const { name, unit } = this.#definition;
-    const violations = (h: number, w: number): readonly Violation[] =>
-      this.#definition.violations(h * unit, w * unit);
-    let found = violations(height, width);
-    if (found.length === 0) return undefined;
-    for (const tile of TILES) {
-      if (tile >= Math.max(height, width)) continue;
-      found = violations(Math.min(tile, height), Math.min(tile, width));
-      if (found.length === 0) return tile;
-    }
-    const [{ node, reason, value, limit }] = found as [Violation];
-    throw new EngineError(
-      'unsupported',
-      `the ${name} exceeds this device's limits in its smallest tile: ${node} (${reason}: ${value}, allowed ${limit})`,
-      { detail: { node, reason, value, limit } },
-    );
+    const { name, unit, violations } = this.#definition;
+    return fittingTile({
+      name,
+      edges: TILES,
+      height,
+      width,
+      violations: (h, w) => violations(h * unit, w * unit),
+    });
   }
 
   #tiled(input: HostTensor, tile: number, options: StageRunOptions): Promise<HostTensor> {

@@ -6,9 +6,11 @@
  * over a tile instead, so a tiled result differs slightly in tone.
  */
 
+import { EngineError, isEngineError } from '../errors.ts';
+import type { Violation } from '../runtime/plan.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
 
-/** Least part of a tile that it shares with its neighbour. */
+/** Least part of a tile that it shares with its neighbour, where nothing else is asked for. */
 const TILE_OVERLAP = 0.25;
 
 /** A tile's place, in the units of what is cut. */
@@ -19,10 +21,14 @@ export type Tile = {
   readonly width: number;
 };
 
-/** Where tiles of at most `tile` start along an axis of `size`, each overlapping the next by at least a quarter. */
-function tileStarts(size: number, tile: number): number[] {
+/** Where tiles of at most `tile` start along an axis of `size`, each overlapping the next by at least `overlap`. */
+export function tileStarts(
+  size: number,
+  tile: number,
+  overlap: number = tile * TILE_OVERLAP,
+): number[] {
   if (tile >= size) return [0];
-  const stride = Math.max(1, Math.floor(tile * (1 - TILE_OVERLAP)));
+  const stride = Math.max(1, Math.floor(tile - overlap));
   const count = Math.ceil((size - tile) / stride) + 1;
   return Array.from({ length: count }, (_, i) => Math.round((i * (size - tile)) / (count - 1)));
 }
@@ -67,6 +73,65 @@ export function tilesOf(height: number, width: number, tile: number): Tile[] {
   return tileStarts(height, tile).flatMap((top) =>
     tileStarts(width, tile).map((left) => ({ top, left, height: h, width: w })),
   );
+}
+
+/** What is asked of {@link fittingTile}. */
+export type TileSearch = {
+  /** For messages. */
+  readonly name: string;
+  /** Edges to try, the largest first. */
+  readonly edges: readonly number[];
+  readonly height: number;
+  readonly width: number;
+  /** What a tile of this size would exceed. */
+  readonly violations: (height: number, width: number) => readonly Violation[];
+};
+
+/**
+ * Edge of the largest square tile with which nothing is exceeded; undefined when the whole exceeds nothing.
+ *
+ * @throws EngineError `unsupported`, naming what is too large, when even the smallest tile exceeds it.
+ */
+export function fittingTile({
+  name,
+  edges,
+  height,
+  width,
+  violations,
+}: TileSearch): number | undefined {
+  let found = violations(height, width);
+  if (found.length === 0) return undefined;
+  for (const tile of edges) {
+    if (tile >= Math.max(height, width)) continue;
+    found = violations(Math.min(tile, height), Math.min(tile, width));
+    if (found.length === 0) return tile;
+  }
+  const [{ node, reason, value, limit }] = found as [Violation];
+  throw new EngineError(
+    'unsupported',
+    `the ${name} exceeds this device's limits in its smallest tile: ${node} (${reason}: ${value}, allowed ${limit})`,
+    { detail: { node, reason, value, limit } },
+  );
+}
+
+/** Runs with a tile, or whole, and with smaller tiles while there is no room: what a device has left cannot be asked for. */
+export async function untilThereIsRoom<T>(
+  search: Pick<TileSearch, 'edges' | 'height' | 'width'>,
+  first: number | undefined,
+  run: (tile: number | undefined) => Promise<T>,
+): Promise<T> {
+  let tile = first;
+  for (;;) {
+    try {
+      return await run(tile);
+    } catch (error) {
+      const edge = tile ?? Math.max(search.height, search.width);
+      const smaller = search.edges.find((each) => each < edge);
+      if (!isEngineError(error) || error.code !== 'out-of-memory' || smaller === undefined)
+        throw error;
+      tile = smaller;
+    }
+  }
 }
 
 /** The part of a picture [B, C, H, W] that a tile covers. */

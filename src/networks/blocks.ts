@@ -106,7 +106,7 @@ export function upsampler(
   w: WeightScope,
   like?: FeatureMap,
 ): FeatureMap {
-  const doubled = ops.upsample2x(x);
+  const doubled = ops.upsample(x, 2);
   const isExact =
     like === undefined ||
     (String(like.height) === String(doubled.height) &&

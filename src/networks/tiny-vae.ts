@@ -40,7 +40,7 @@ export function tinyVaeDecoderGraph(
       const isLast = i === config.decoderBlocks.length - 1;
       const out = config.decoderWidths[i] as number;
       for (let j = 0; j < blocks; j++) h = layers.block(h, out);
-      if (!isLast) h = layers.skip(ops.upsample2x(h));
+      if (!isLast) h = layers.skip(ops.upsample(h, 2));
       h = layers.conv(h, isLast ? config.imageChannels : out, { bias: isLast });
     }
     ops.imageOutput('image', affine(ops, h, 2, -1));

@@ -15,11 +15,12 @@ import { softwareRuntime } from '../support/software-runtime.ts';
 
 const TOLERANCE = 1e-3;
 
-const all = await collectCases(new GoldenFolder(readGolden), ['parts', 'fullsize'], {
+const all = await collectCases(new GoldenFolder(readGolden), ['parts', 'fullsize', 'upscalers'], {
   backend: 'webgpu',
   precision: 'float32',
 });
-const isSmall = (name: string): boolean => /^(parts\/(?!tokens\/)|fullsize\/wide\/)/.test(name);
+const isSmall = (name: string): boolean =>
+  /^(parts\/(?!tokens\/)|fullsize\/wide\/|upscalers\/)/.test(name);
 const cases = all.filter(({ name }) => isSmall(name));
 
 let runtime: Runtime;
@@ -34,8 +35,9 @@ describe('on WebGPU in float32', () => {
     expect(await runCase(each, runtime)).toMatchObject({ status: 'passed' });
   });
 
-  test('there were cases of both files', () => {
+  test('there were cases of all files', () => {
     expect(cases.filter(({ name }) => name.startsWith('parts/')).length).toBeGreaterThan(30);
     expect(cases.filter(({ name }) => name.startsWith('fullsize/'))).toHaveLength(7);
+    expect(cases.filter(({ name }) => name.startsWith('upscalers/'))).toHaveLength(7);
   });
 });

@@ -9,10 +9,20 @@ import { componentGraph, openGoldens } from '../../bench/support/components.ts';
 import { PLACEMENT_GRAPHS } from '../../bench/support/placement-graphs.ts';
 import { gpuNodeCount, placementOf } from '../../bench/support/placement.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
+import type { UpscalerConfig } from '../../src/networks/upscaler-config.ts';
+import { upscalerGraph } from '../../src/networks/upscaler.ts';
 import { requestGpuDevice } from '../../src/runtime/gpu/device.ts';
 import { loadOrt, type Ort } from '../../src/runtime/ort.ts';
+import { assumedCheckpoint } from '../../src/weights/assumed-checkpoint.ts';
 import type { Fullsize } from '../../tools/goldens/fullsize.ts';
 import { nullGpu } from '../support/dawn.ts';
+
+/** Real-ESRGAN's, but with fewer blocks of the same kind. */
+const UPSCALERS: readonly UpscalerConfig[] = [
+  { kind: 'rrdb', features: 64, growth: 32, blocks: 2, unshuffle: 1 },
+  { kind: 'rrdb', features: 64, growth: 32, blocks: 2, unshuffle: 2 },
+  { kind: 'compact', features: 64, convolutions: 34, scale: 4 },
+];
 
 let device: GPUDevice;
 let ort: Ort;
@@ -35,6 +45,17 @@ describe.each(['float16', 'float32'] as const)('in %s', (dtype) => {
     expect(gpuNodeCount(placement)).toBeGreaterThan(50);
     expect(placement.gpu['Transpose'] ?? 0).toBe(each.transposes);
     expect(Object.keys(placement.gpu).filter((op) => op.startsWith('Memcpy'))).toEqual([]);
+  });
+
+  test.each(UPSCALERS)('an upscaler %j runs on the GPU alone', async (config) => {
+    const options = { spelling: 'webgpu', dtype } as const;
+    const graph = upscalerGraph(config, assumedCheckpoint('imagined'), options);
+
+    const placement = await placementOf(ort, device, graph);
+
+    expect(placement.elsewhere).toEqual([]);
+    expect(gpuNodeCount(placement)).toBeGreaterThan(50);
+    expect(placement.gpu['Transpose'] ?? 0).toBe(0);
   });
 
   test('the portable spelling of the UNet is placed on the GPU too', async () => {

@@ -14,6 +14,7 @@ import { partsCases } from './parts-cases.ts';
 import { embeddedCases, pipelinesCases } from './pipelines-cases.ts';
 import { rngCases } from './rng-cases.ts';
 import { schedulersCases } from './schedulers-cases.ts';
+import { upscalersCases } from './upscalers-cases.ts';
 
 /** Golden files that are known, in the order they run. */
 const FILES = {
@@ -31,6 +32,7 @@ const FILES = {
   ],
   distilled: distilledCases,
   embedded: embeddedCases,
+  upscalers: upscalersCases,
   fullsize: fullsizeCases,
 } as const;
 

@@ -24,6 +24,7 @@ const MASKED = -60000;
 /** See the file's header. */
 export class PortableOps extends GraphOps {
   protected readonly channelAxis = 1;
+  protected readonly imageDomain = '';
 
   protected imageShape(batch: Dim, height: Dim, width: Dim, channels: number): Dim[] {
     return [batch, channels, height, width];

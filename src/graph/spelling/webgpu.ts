@@ -26,6 +26,7 @@ const SPLIT_GELU_WIDTHS: ReadonlySet<number> = new Set([2560, 5120, 10240]);
 /** See the file's header. */
 export class WebGpuOps extends GraphOps {
   protected readonly channelAxis = 3;
+  protected readonly imageDomain = NHWC;
 
   protected imageShape(batch: Dim, height: Dim, width: Dim, channels: number): Dim[] {
     return [batch, height, width, channels];

@@ -2,6 +2,7 @@
  * The probes of the self-check, small and at the sizes of a real network.
  */
 
+import { times } from '../../graph/dim.ts';
 import type { FeatureMap, GraphOps } from '../../graph/ops.ts';
 import { openSizes } from '../../networks/network.ts';
 import type { HostTensor } from '../../tensor/host-tensor.ts';
@@ -37,6 +38,7 @@ export function allProbes({ isSmall }: { isSmall: boolean }): Probe[] {
       groupNorm(size),
       sampling(size),
     ]),
+    rearranging({ ...SMALL, channels: 3 }),
     convolution({ channels: 9, height: 8, width: 8 }, 1),
     ...sizes.flatMap((size) => [dense(size), gatedFeedForward(size)]),
     attention({ tokens: 96, context: 96, heads: 2, headWidth: 40 }),
@@ -125,7 +127,7 @@ function sampling(size: ProbeSize): Probe {
     weights: { 'conv.weight': kernel, 'conv.bias': bias },
     inputs: { x },
     write: (ops, w) => {
-      const doubled = ops.upsample2x(imageInput(ops, c));
+      const doubled = ops.upsample(imageInput(ops, c), 2);
       const joined = ops.concatChannels(doubled, doubled);
       ops.imageOutput('out', ops.conv2d(joined, w.at('conv'), { out, kernel: 1 }));
     },
@@ -137,6 +139,38 @@ function sampling(size: ProbeSize): Probe {
         sum += (kernel.data[o * 2 * c + ic] as number) * (x.data[pixel] as number);
       }
       return sum;
+    },
+  });
+}
+
+/** Pixels as channels and back, which changes nothing, with an activation on either side: what upscalers are made of. */
+function rearranging(size: ProbeSize): Probe {
+  const { channels: c, height, width } = size;
+  const x = image(23, size);
+  const slopes = tensor(24, [4 * c]);
+  const slope = 0.2;
+  return new Probe({
+    name: `pixels of ${c} channels as channels and back`,
+    family: 'movement',
+    weights: { 'prelu.weight': slopes },
+    inputs: { x },
+    write: (ops, w) => {
+      const { batch, height: rows, width: columns } = openSizes();
+      const sides = { batch, height: times(rows, 2), width: times(columns, 2) };
+      const whole = ops.imageInput('x', { ...sides, channels: c });
+      const apart = ops.prelu(ops.pixelUnshuffle(whole, 2), w.at('prelu'));
+      const back = ops.pixelShuffle(apart, 2);
+      ops.imageOutput(
+        'out',
+        ops.mapImage(back, (value) => ops.leakyRelu(value, slope)),
+      );
+    },
+    outDims: [1, c, height, width],
+    answer: ([, channel = 0, y = 0, column = 0]) => {
+      const value = x.data[(channel * height + y) * width + column] as number;
+      const own = slopes.data[channel * 4 + (y % 2) * 2 + (column % 2)] as number;
+      const first = value > 0 ? value : own * value;
+      return first > 0 ? first : slope * first;
     },
   });
 }

@@ -8,7 +8,7 @@ import type { GpuDeviceInfo } from '../gpu/device.ts';
 import type { Verdict } from './self-check.ts';
 
 /** Raise it when probes or graphs change in a way that makes old verdicts worthless. */
-const VERSION = 2;
+const VERSION = 3;
 
 /** Where verdicts are kept. */
 export type VerdictStore = {

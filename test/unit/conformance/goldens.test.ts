@@ -12,8 +12,8 @@ import { runCase } from '../../../tools/conformance/case.ts';
 import { smallCases } from './support.ts';
 
 const TOLERANCES = {
-  float32: { parts: 1e-4, fullsize: 1e-3 },
-  float16: { parts: 3e-2, fullsize: 3e-2 },
+  float32: { parts: 1e-4, fullsize: 1e-3, upscalers: 1e-4 },
+  float16: { parts: 3e-2, fullsize: 3e-2, upscalers: 3e-2 },
 } as const;
 
 for (const precision of ['float32', 'float16'] as const) {
@@ -25,14 +25,15 @@ for (const precision of ['float32', 'float16'] as const) {
     });
     afterAll(() => runtime.dispose());
 
-    test('there are cases of both files', () => {
+    test('there are cases of all files', () => {
       expect(cases.filter(({ name }) => name.startsWith('parts/')).length).toBeGreaterThan(40);
       expect(cases.filter(({ name }) => name.startsWith('fullsize/'))).toHaveLength(7);
+      expect(cases.filter(({ name }) => name.startsWith('upscalers/'))).toHaveLength(7);
       expect(cases.map(({ name }) => name)).toContain('fullsize/wide/vae_loud/decode8');
     });
 
     test.each(cases)('$name', async (each) => {
-      const file = each.name.split('/')[0] as 'parts' | 'fullsize';
+      const file = each.name.split('/')[0] as keyof (typeof TOLERANCES)[typeof precision];
       const isTokens = each.name.startsWith('parts/tokens/');
       expect(each.tolerance).toBe(isTokens ? undefined : TOLERANCES[precision][file]);
       expect(await runCase(each, runtime)).toMatchObject({ status: 'passed' });

@@ -7,8 +7,9 @@ import { GoldenFolder } from '../../../tools/conformance/folder.ts';
 import { collectCases } from '../../../tools/conformance/run.ts';
 import { readGolden } from '../../support/goldens.ts';
 
-/** All of `parts`, and what is `wide` in `fullsize`. */
+/** All of `parts` and `upscalers`, and what is `wide` in `fullsize`. */
 export async function smallCases(setting: Setting): Promise<ConformanceCase[]> {
-  const cases = await collectCases(new GoldenFolder(readGolden), ['parts', 'fullsize'], setting);
-  return cases.filter(({ name }) => /^(parts|fullsize\/wide)\//.test(name));
+  const files = ['parts', 'fullsize', 'upscalers'];
+  const cases = await collectCases(new GoldenFolder(readGolden), files, setting);
+  return cases.filter(({ name }) => /^(parts|upscalers|fullsize\/wide)\//.test(name));
 }
