@@ -72,6 +72,13 @@ const SENTENCES: Readonly<Record<string, string>> = {
   'configs.vae': 'Of the autoencoder.',
   'configs.text_encoder': 'Of the text encoder.',
   'configs.text_encoder_2': 'Of the second text encoder.',
+  exportedBytes:
+    'Of networks whose graphs somebody else exported (model.onnx), bytes of graph and weights: what they take in memory.',
+  'exportedBytes.text_encoder': 'Of the text encoder.',
+  'exportedBytes.text_encoder_2': 'Of the second text encoder.',
+  'exportedBytes.unet': 'Of the UNet.',
+  'exportedBytes.vae_decoder': 'Of the half of the autoencoder that decodes.',
+  'exportedBytes.vae_encoder': 'Of the half of the autoencoder that encodes.',
   lightVae: 'Id of the vae in this list that weak machines should decode with.',
   preview: 'How its latents look. Default: as those of its family.',
   'preview.factors': 'Red, green and blue of a unit of each channel.',

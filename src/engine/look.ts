@@ -10,7 +10,7 @@ import { identifyFolder } from '../models/identify-folder.ts';
 import { identifyFile, NATIVE_SIZES, type EntryKind, type Identified } from '../models/identify.ts';
 import { localFolder } from '../models/local-files.ts';
 import type { ModelEntry } from '../models/manifest.ts';
-import { neededFiles } from '../models/needed-files.ts';
+import { exportedBytes, neededFiles, type ExportedBytes } from '../models/needed-files.ts';
 import { openEntry, type KindedEntry } from '../models/open-entry.ts';
 import { HUB } from '../models/stored-files.ts';
 import { blobSource } from '../weights/byte-source.ts';
@@ -95,7 +95,8 @@ export async function lookAtFiles(
   const found = await identifyFolder(folder, signal);
   if (found === undefined) throw noModel(name);
   const bytes = Object.values(blobs).reduce((sum, { size }) => sum + size, 0);
-  const named = entryOf(found, source, { name, bytes, options });
+  const exported = exportedBytes(neededFiles(Object.keys(blobs)), (each) => blobs[each]?.size ?? 0);
+  const named = entryOf(found, source, { name, bytes, exported, options });
   await openEntry(named, { store: none, signal });
   return named;
 }
@@ -164,8 +165,9 @@ async function lookAtHub(
     if (only !== undefined && more.length === 0) return single(only.path);
     throw undecided(repository, only === undefined ? [] : [only, ...more]);
   }
-  const { paths, isWhole } = neededFiles(files.map((file) => file.path));
-  const needed = files.filter((file) => paths.includes(file.path));
+  const needed = neededFiles(files.map((file) => file.path));
+  const sizes = new Map(files.map(({ path: each, size }) => [each, size]));
+  const sizeOf = (each: string): number => sizes.get(each) ?? 0;
   const named = entryOf(
     found,
     {
@@ -176,7 +178,10 @@ async function lookAtHub(
     },
     {
       name: repository.split('/').at(-1) ?? repository,
-      ...(isWhole ? { bytes: needed.reduce((sum, { size }) => sum + size, 0) } : {}),
+      ...(needed.isWhole
+        ? { bytes: needed.paths.reduce((sum, each) => sum + sizeOf(each), 0) }
+        : {}),
+      exported: exportedBytes(needed, sizeOf),
       licenceUrl: `${new URL(hub).origin}/${repository}`,
       options,
     },
@@ -224,11 +229,13 @@ function entryOf(
   {
     name,
     bytes,
+    exported,
     licenceUrl,
     options,
   }: {
     readonly name: string;
     readonly bytes?: number;
+    readonly exported?: ExportedBytes | undefined;
     readonly licenceUrl?: string;
     readonly options: LookOptions;
   },
@@ -248,9 +255,9 @@ function entryOf(
     licence: 'unknown',
     ...(licenceUrl === undefined ? {} : { licenceUrl }),
   };
-  return kind === 'model'
-    ? { kind, entry: { ...entry, nativeSize: nativeSize ?? NATIVE_SIZES.sd1 } }
-    : { kind, entry: { ...entry, kind } };
+  if (kind !== 'model') return { kind, entry: { ...entry, kind } };
+  const sizes = exported === undefined ? {} : { exportedBytes: exported };
+  return { kind, entry: { ...entry, nativeSize: nativeSize ?? NATIVE_SIZES.sd1, ...sizes } };
 }
 
 /** A name without its ending, as one word. */

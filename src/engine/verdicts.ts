@@ -126,9 +126,13 @@ function judgeOne(entry: ModelEntry, planner: FootprintPlanner): Judged {
   const { nativeSize } = entry;
   const size = { width: nativeSize, height: nativeSize, rows };
   const options: Option[] = [];
-  for (const weightBits of machine.canQuantise ? BITS : BITS.slice(0, 1)) {
+  const { exportedBytes } = entry;
+  // The weights of exported graphs are what they are.
+  const canQuantise = machine.canQuantise && exportedBytes === undefined;
+  for (const weightBits of canQuantise ? BITS : BITS.slice(0, 1)) {
     for (const hasLightVae of entry.lightVae === undefined ? [false] : [false, true]) {
-      const footprint = planner.footprint(configs, size, { weightBits, hasLightVae });
+      const form = { weightBits, hasLightVae };
+      const footprint = planner.footprint(configs, size, form, exportedBytes);
       options.push(optionOf(footprint, { weightBits, hasLightVae, steps, rows }, machine));
     }
     if (options.some(({ state }) => state === 'fits')) break;
@@ -243,8 +247,10 @@ function drawsFromText({ configs }: ModelEntry): boolean {
   return (configs?.unet?.['in_channels'] ?? LATENT_CHANNELS) === LATENT_CHANNELS;
 }
 
+/** Of exported graphs the weights are known, the rest is not: so it can be said that they have no room, not that they have. */
 function withoutFamily(entry: ModelEntry, machine: MachineProfile): ModelVerdict {
-  const { memoryBytes } = entry;
+  const largest = Math.max(0, ...Object.values(entry.exportedBytes ?? {}));
+  const memoryBytes = entry.memoryBytes ?? (largest > machine.memoryBytes ? largest : undefined);
   const state = memoryBytes === undefined ? 'unknown' : stated(memoryBytes, machine);
   return {
     id: entry.id,

@@ -74,6 +74,8 @@ export type GraphModule = {
   readonly outputs: readonly GraphPort[];
   readonly weights: readonly WeightUse[];
   readonly nodes: readonly GraphNode[];
+  /** Bytes of tensors that cannot be streamed and are held as they lie in the file; default next to none. */
+  readonly inlineBytes?: number;
 };
 
 /** Bits that a weight of a large linear layer takes; 16 stands for the graph's float format, whatever that is. */

@@ -38,7 +38,7 @@ export function graphCost(graph: GraphModule, bindings: Bindings): GraphCost {
     evaluateCount(value.shape, bindings) * BYTES_PER_ELEMENT[value.dtype];
   const sizes = new Map<string, number>();
   for (const port of graph.inputs) sizes.set(port.name, bytesOf(port));
-  let weightBytes = 0;
+  let weightBytes = graph.inlineBytes ?? 0;
   const weights = graph.weights.flatMap(({ values }) => values);
   for (const value of weights) {
     const bytes = bytesOf(value);

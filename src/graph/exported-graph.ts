@@ -142,6 +142,7 @@ export function exportedGraph(file: OnnxFile, options: ExportedGraphOptions): Gr
     weights,
     // What its nodes cost is not known.
     nodes: [],
+    inlineBytes: file.body.byteLength,
   };
 }
 

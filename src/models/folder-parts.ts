@@ -28,7 +28,7 @@ export const FILES = [
   'diffusion_pytorch_model.safetensors',
 ] as const;
 /** A graph with weights in it or beside it, as exporters call it. */
-const EXPORTED_FILE = 'model.onnx';
+export const EXPORTED_FILE = 'model.onnx';
 
 /**
  * Opens a folder. A network that has no safetensors may have a `model.onnx`, the autoencoder one for each half.

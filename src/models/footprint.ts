@@ -16,6 +16,7 @@ import { Runtime } from '../runtime/runtime.ts';
 import type { FittedGraph } from '../runtime/stage.ts';
 import { assumedCheckpoint } from '../weights/assumed-checkpoint.ts';
 import { LIGHT_VAE, type ModelConfigs } from './families.ts';
+import type { ExportedBytes } from './needed-files.ts';
 import { TextEncoder } from './text-encoder.ts';
 import { tilesOf } from './tiling.ts';
 import { UNet } from './unet.ts';
@@ -76,11 +77,12 @@ export class FootprintPlanner {
     this.machine = machine;
   }
 
-  /** What a model of such networks needs for a picture. */
+  /** What a model of such networks needs for a picture; `exported` are those of which somebody else made the graphs. */
   footprint(
     { texts, unet, vae }: ModelConfigs,
     size: FootprintSize,
     { weightBits, hasLightVae }: FootprintForm,
+    exported: ExportedBytes = {},
   ): Footprint {
     let networks = this.#sets.get(weightBits);
     if (networks === undefined) {
@@ -92,10 +94,15 @@ export class FootprintPlanner {
     const [height, width] = [size.height / scale, size.width / scale];
     const latents = [size.rows, config.latentChannels, height, width] as const;
     const all = networks;
+    const { text_encoder: first, text_encoder_2: second, vae_decoder: half } = exported;
+    const decoding = networks.decoding(decoder, height, width);
     return {
-      texts: texts.map((text) => all.encoding(text, texts.length > 1)),
-      unet: networks.evaluation(unet, latents),
-      ...networks.decoding(decoder, height, width),
+      texts: texts.map((text, i) =>
+        asExported(all.encoding(text, texts.length > 1), i === 0 ? first : second),
+      ),
+      unet: asExported(networks.evaluation(unet, latents), exported.unet),
+      decoder: asExported(decoding.decoder, hasLightVae ? undefined : half),
+      tiles: decoding.tiles,
     };
   }
 }
@@ -187,6 +194,22 @@ class ImaginedNetworks {
     this.#known.set(id, made);
     return made;
   }
+}
+
+/**
+ * The network as an exported graph of so many bytes, undefined for none. Its nodes are not known, so the work is that of our
+ * own graph, larger where the export's numbers are: those of a run have the format of the weights.
+ */
+function asExported(ours: StageFootprint, bytes: number | undefined): StageFootprint {
+  if (bytes === undefined) return ours;
+  const { weightBytes, workBytes, problem } = ours;
+  return {
+    ...ours,
+    weightBytes: bytes,
+    workBytes: workBytes * Math.max(1, bytes / weightBytes),
+    // Whether there is memory for it shows in the sums.
+    problem: problem?.reason === 'memory' ? undefined : problem,
+  };
 }
 
 function footprintOf({ plan }: FittedGraph): StageFootprint {

@@ -82,6 +82,15 @@ export const Entry = v.strictObject({
       text_encoder_2: v.exactOptional(fields),
     }),
   ),
+  exportedBytes: v.exactOptional(
+    v.strictObject({
+      text_encoder: v.exactOptional(wholeNumber(1)),
+      text_encoder_2: v.exactOptional(wholeNumber(1)),
+      unet: v.exactOptional(wholeNumber(1)),
+      vae_decoder: v.exactOptional(wholeNumber(1)),
+      vae_encoder: v.exactOptional(wholeNumber(1)),
+    }),
+  ),
   lightVae: v.exactOptional(text),
   preview: v.exactOptional(
     v.strictObject({ factors: v.array(colour), bias: v.exactOptional(colour) }),

@@ -17,8 +17,9 @@ import { Adjunct, Entry, ManifestSchema } from './manifest-schema.ts';
  *
  * `nativeSize` is the edge in pixels of the pictures it was trained on; with `isNativeOnly` it draws at that size alone, and
  * other sizes are enlarged or reduced from it. `defaults` suit it where a request says nothing. `family` and `configs` (fields
- * of the networks' config files in which it differs from the family) tell what it needs before it is downloaded; of single
- * files, `predictionType` and `configs` also say what the file does not tell.
+ * of the networks' config files in which it differs from the family) tell what it needs before it is downloaded, with
+ * `exportedBytes` where its graphs are somebody else's; of single files, `predictionType` and `configs` also say what the file
+ * does not tell.
  */
 export type ModelEntry = v.InferOutput<typeof Entry>;
 

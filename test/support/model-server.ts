@@ -1,6 +1,6 @@
 /**
- * A web server with tiny models on it: a hub with one repository, tiny/sd15, and single files at its top. Everything is from
- * test/goldens but what a test adds.
+ * A web server with tiny models on it: a hub with the repositories tiny/sd15 and tiny/onnx, and single files at its top.
+ * Everything is from test/goldens but what a test adds.
  */
 
 import { createHash } from 'node:crypto';
@@ -10,8 +10,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { GOLDENS } from './goldens.ts';
 
-/** The files of the repository. */
-export const REPOSITORY_FILES = [
+/** The files of tiny/sd15. */
+export const REPOSITORY_FILES: readonly string[] = [
   'model_index.json',
   'scheduler/scheduler_config.json',
   'text_encoder/config.json',
@@ -24,6 +24,27 @@ export const REPOSITORY_FILES = [
   'vae/diffusion_pytorch_model.safetensors',
 ];
 
+/** The files of tiny/onnx, as exporters write them; the first two are not needed. */
+export const EXPORTED_FILES: readonly string[] = [
+  'tokenizer/merges.txt',
+  'tokenizer/vocab.json',
+  'model_index.json',
+  'scheduler/scheduler_config.json',
+  'text_encoder/model.onnx',
+  'tokenizer/tokenizer.json',
+  'tokenizer/tokenizer_config.json',
+  'unet/model.onnx',
+  'vae_decoder/model.onnx',
+  'vae_encoder/model.onnx',
+];
+
+/** Folders of the goldens by the repository that they are, and their files. */
+const REPOSITORIES: Readonly<Record<string, readonly [folder: string, files: readonly string[]]>> =
+  {
+    'tiny/sd15': ['tiny-sd15', REPOSITORY_FILES],
+    'tiny/onnx': ['tiny-sd15-onnx', EXPORTED_FILES],
+  };
+
 /** See the file's header. */
 export class ModelServer {
   /** Paths that were asked for, in order. */
@@ -32,6 +53,9 @@ export class ModelServer {
   readonly files = new Map<string, Uint8Array>();
   /** Bytes after which every connection ends; undefined: none does. */
   dropsAfter: number | undefined;
+  /** Graphs are sent only once so many of them were asked for; default one. */
+  graphsAtOnce = 1;
+  readonly #waiting: (() => void)[] = [];
   readonly #server: Server;
   #origin = '';
 
@@ -83,18 +107,31 @@ export class ModelServer {
     const name = path.slice(1).replace(/\?.*$/, '');
     const own = this.files.get(name);
     if (own !== undefined) return own;
-    if (path === '/api/models/tiny/sd15/tree/main?recursive=true') {
-      const entries = REPOSITORY_FILES.map(async (file) => {
-        const bytes = await readFile(join(GOLDENS, 'tiny-sd15', file));
-        const oid = createHash('sha256').update(bytes).digest('hex');
-        const lfs = file.endsWith('.safetensors') ? { lfs: { oid } } : {};
-        return { type: 'file', path: file, size: bytes.length, ...lfs };
-      });
-      return new TextEncoder().encode(JSON.stringify(await Promise.all(entries)));
-    }
-    const file = /^\/tiny\/sd15\/resolve\/main\/(.+)$/.exec(path)?.[1];
-    if (file !== undefined && REPOSITORY_FILES.includes(file))
-      return readFile(join(GOLDENS, 'tiny-sd15', file));
-    return readFile(join(GOLDENS, name));
+    const listed = /^\/api\/models\/(.+)\/tree\/main\?recursive=true$/.exec(path)?.[1];
+    if (listed !== undefined) return list(listed);
+    const [, repository = '', file = ''] = /^(.+)\/resolve\/main\/(.+)$/.exec(name) ?? [];
+    const [folder = '', files = []] = REPOSITORIES[repository] ?? [];
+    if (!files.includes(file)) return readFile(join(GOLDENS, name));
+    if (file.endsWith('.onnx')) await this.#gathered();
+    return readFile(join(GOLDENS, folder, file));
   }
+
+  /** Waits until enough wait. */
+  async #gathered(): Promise<void> {
+    const turn = new Promise<void>((resolve) => this.#waiting.push(resolve));
+    if (this.#waiting.length >= this.graphsAtOnce)
+      for (const resolve of this.#waiting.splice(0)) resolve();
+    await turn;
+  }
+}
+
+async function list(repository: string): Promise<Uint8Array> {
+  const [folder = '', files = []] = REPOSITORIES[repository] ?? [];
+  const entries = files.map(async (file) => {
+    const bytes = await readFile(join(GOLDENS, folder, file));
+    const oid = createHash('sha256').update(bytes).digest('hex');
+    const lfs = /\.(safetensors|onnx)$/.test(file) ? { lfs: { oid } } : {};
+    return { type: 'file', path: file, size: bytes.length, ...lfs };
+  });
+  return new TextEncoder().encode(JSON.stringify(await Promise.all(entries)));
 }

@@ -100,6 +100,9 @@ export async function openOnnxFile(
     return known;
   };
   const parts = await readGraph(fields, graph, name);
+  // Side by side: each may have to be downloaded.
+  const locations = new Set(parts.tensors.flatMap(({ outside }) => outside?.location ?? []));
+  await Promise.all([...locations].map(once));
   const { tensors, kept } = await sorted(parts, { fields, source, beside: once, signal });
   const stored = new Set(parts.tensors.map((tensor) => tensor.name));
   return {

@@ -16,7 +16,7 @@ import { EntryFiles } from '../../../src/engine/entry-files.ts';
 import type { EntryProgress } from '../../../src/engine/entry-progress.ts';
 import { shippedManifest } from '../../../src/models/manifest.ts';
 import { GOLDENS, readGolden } from '../../support/goldens.ts';
-import { ModelServer, REPOSITORY_FILES } from '../../support/model-server.ts';
+import { EXPORTED_FILES, ModelServer, REPOSITORY_FILES } from '../../support/model-server.ts';
 
 let server: ModelServer;
 let folder: string;
@@ -177,6 +177,36 @@ describe('a repository of a hub', () => {
 
     server.stop();
     expect(await library().stored([repository])).toMatchObject([{ state: 'here' }]);
+  });
+
+  it('of exported graphs is told with their sizes, and comes side by side as well', async () => {
+    const own = library();
+    const added = await own.add('tiny/onnx', { hub: server.origin });
+    const sizeOf = async (path: string): Promise<number> =>
+      (await readGolden(`tiny-sd15-onnx/${path}`)).length;
+    const needed = EXPORTED_FILES.slice(2);
+    const sizes = await Promise.all(needed.map(sizeOf));
+    const bytes = sizes.reduce((sum, size) => sum + size, 0);
+    expect(added.entry).toMatchObject({
+      downloadBytes: bytes,
+      exportedBytes: {
+        text_encoder: await sizeOf('text_encoder/model.onnx'),
+        unet: await sizeOf('unet/model.onnx'),
+        vae_decoder: await sizeOf('vae_decoder/model.onnx'),
+        vae_encoder: await sizeOf('vae_encoder/model.onnx'),
+      },
+    });
+    const name = { kind: 'model', id: 'onnx' } as const;
+    server.graphsAtOnce = 2;
+    const totals = new Set<number | undefined>();
+    await own.download(name, { onProgress: ({ total }) => totals.add(total) });
+    expect([...totals]).toEqual([bytes]);
+    const sent = server.asked.filter((path) => path.includes('/resolve/'));
+    expect(new Set(sent)).toEqual(new Set(needed.map((file) => `/tiny/onnx/resolve/main/${file}`)));
+    server.stop();
+    expect(await library().stored([name])).toEqual([
+      { ...name, state: 'here', bytesHere: bytes, bytesTotal: bytes },
+    ]);
   });
 
   it('shares its files with an entry of the same, which keeps them', async () => {

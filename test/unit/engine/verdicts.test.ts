@@ -148,3 +148,46 @@ describe('what is known of a machine', () => {
     expect(machineOf(onWasm, true, { deviceMemory: 2 }).memoryBytes).toBe(GIB);
   });
 });
+
+describe('graphs that somebody else exported', () => {
+  const ours = entryOf('stable-diffusion-v1-5');
+  /** As Stable Diffusion 1.5 is exported in float32: 859.5, 123.1 and 49.5 million weights. */
+  const exportedBytes = { unet: 3438e6, text_encoder: 492e6, vae_decoder: 198e6 };
+  const said = (machine: MachineProfile, entry: ModelEntry): Judgement['verdicts'][0] | undefined =>
+    judgeFor(machine, [entry]).verdicts[0];
+
+  it('take what their files have, in no fewer bits, and work in their format', () => {
+    const sum = 3438e6 + 492e6 + 198e6;
+    const whole = said(MACHINES['16 GB'], ours)?.memoryBytes ?? NaN;
+    const verdict = said(MACHINES['16 GB'], { ...ours, exportedBytes });
+    expect(verdict).toMatchObject({ state: 'fits', weightBits: 16 });
+    const { memoryBytes = NaN } = verdict ?? {};
+    expect(memoryBytes).toBeGreaterThan(sum);
+    // Twice what our graphs take in f16.
+    expect(memoryBytes / whole).toBeGreaterThan(1.6);
+    expect(memoryBytes / whole).toBeLessThan(2.1);
+    // Exports in float16 are like ours.
+    const half = { unet: 1719e6, text_encoder: 246e6, vae_decoder: 99e6 };
+    const same = said(MACHINES['16 GB'], { ...ours, exportedBytes: half })?.memoryBytes ?? NaN;
+    expect(same / whole).toBeGreaterThan(0.9);
+    expect(same / whole).toBeLessThan(1.1);
+  });
+
+  it('are refused before a download where ours would do with fewer bits', () => {
+    const planner = new FootprintPlanner(MACHINES['4 GB']);
+    expect(said(MACHINES['4 GB'], ours)?.state).toBe('fits');
+    const small = { ...MACHINES['4 GB'], memoryBytes: 3 * GIB };
+    expect(said(small, { ...ours, exportedBytes })).toMatchObject({ state: 'no' });
+    expect(() =>
+      refuseLarge({ ...ours, exportedBytes }, [ours], new FootprintPlanner(small)),
+    ).toThrow(expect.objectContaining({ code: 'out-of-memory' }));
+    expect(() => refuseLarge(ours, [], planner)).not.toThrow();
+  });
+
+  it('of no family are refused where the weights alone have no room', () => {
+    const stranger = { ...ours, exportedBytes };
+    delete stranger.family;
+    expect(said(MACHINES['2 GB'], stranger)).toMatchObject({ state: 'no', memoryBytes: 3438e6 });
+    expect(said(MACHINES['8 GB'], stranger)).toMatchObject({ state: 'unknown' });
+  });
+});
