@@ -74,14 +74,18 @@ export async function runSampling<Buffer>(
   plan: SamplingPlan,
   options: SamplingOptions<Buffer>,
 ): Promise<Buffer> {
-  using driver = new Driver(options);
-  const sampler = plan.sample(await driver.start(plan));
-  let reply: Reply;
-  for (;;) {
-    options.signal?.throwIfAborted();
-    const next = sampler.next(reply);
-    if (next.done === true) return await driver.compute(next.value);
-    reply = await driver.serve(next.value);
+  const driver = new Driver(options);
+  try {
+    const sampler = plan.sample(await driver.start(plan));
+    let reply: Reply;
+    for (;;) {
+      options.signal?.throwIfAborted();
+      const next = sampler.next(reply);
+      if (next.done === true) return await driver.compute(next.value);
+      reply = await driver.serve(next.value);
+    }
+  } finally {
+    driver.release();
   }
 }
 
@@ -163,7 +167,7 @@ class Driver<Buffer> {
   }
 
   /** Lets go of everything. */
-  [Symbol.dispose](): void {
+  release(): void {
     for (const { release } of this.#held.values()) release();
     this.#held.clear();
   }

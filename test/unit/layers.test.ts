@@ -2,6 +2,7 @@
  * The structure of the source tree: which way imports point, and who may know the GPU.
  */
 
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { sourceFiles } from '../../tools/source-files.ts';
 import { importCycles, parseModule, readModule } from '../support/imports.ts';
@@ -38,6 +39,13 @@ describe('the source tree', () => {
       .filter(({ packages }) => packages.some((name) => name.startsWith('node:')))
       .map(({ path }) => path);
     expect(importers.filter((path) => !/\/node-[^/]*$/.test(path))).toEqual([]);
+  });
+
+  test('disposes of nothing by `using`, which builds for Safari 26 fail at, since it has no Symbol.dispose', () => {
+    const users = sourceFiles(['src', 'workers', 'demo']).filter((path) =>
+      /^\s*(?:await )?using \w+ =|\bSymbol\.(?:d|asyncD)ispose\b/m.test(readFileSync(path, 'utf8')),
+    );
+    expect(users).toEqual([]);
   });
 });
 
