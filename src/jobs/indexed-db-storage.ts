@@ -9,6 +9,9 @@ import type { JobRecord, JobStorage } from './storage.ts';
 
 const LAST_ID = 'last';
 
+/** A file as bytes: in a private window WebKit's IndexedDB takes no Blob. */
+type StoredFile = { readonly type: string; readonly bytes: ArrayBuffer };
+
 /** The storage `name` of this origin; two of different names have nothing in common. */
 function indexedDbStorage(name = 'local-diffusion'): JobStorage {
   // One database each, for the library makes a store only together with its database.
@@ -29,8 +32,14 @@ function indexedDbStorage(name = 'local-diffusion'): JobStorage {
       all: () => values<JobRecord>(jobs),
     },
     files: {
-      get: (key) => get<Blob>(key, files),
-      set: (key, blob) => set(key, blob, files),
+      get: async (key) => {
+        const file = await get<StoredFile>(key, files);
+        return file && new Blob([file.bytes], { type: file.type });
+      },
+      set: async (key, blob) => {
+        const file: StoredFile = { type: blob.type, bytes: await blob.arrayBuffer() };
+        await set(key, file, files);
+      },
       delete: (key) => del(key, files),
     },
   };
