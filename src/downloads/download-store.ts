@@ -63,6 +63,8 @@ export type StoredFile = {
   readonly size: number | undefined;
   /** Of the content, in hexadecimal; undefined for a part. */
   readonly sha256: string | undefined;
+  /** When the file was last written, in milliseconds since 1970; undefined for a part, or where that is not told. */
+  readonly modified: number | undefined;
   /** Whether that digest was known beforehand, rather than computed from what came. */
   readonly verified: boolean;
 };
@@ -256,13 +258,15 @@ export class DownloadStore {
     if (record !== undefined && (whole !== undefined || record.damaged)) {
       const { url, size, sha256, verified } = record;
       const state = record.damaged ? 'damaged' : 'whole';
-      return { path, state, url, bytes: size, size, sha256, verified };
+      const modified = whole?.source.modified;
+      return { path, state, url, bytes: size, size, sha256, modified, verified };
     }
     const journal = await shelf.journal(path);
     if (journal === undefined) return undefined;
     const { url, length } = journal;
     const bytes = await shelf.partSize(path);
-    return { path, state: 'part', url, bytes, size: length, sha256: undefined, verified: false };
+    const unknown = { sha256: undefined, modified: undefined, verified: false };
+    return { path, state: 'part', url, bytes, size: length, ...unknown };
   }
 
   /** Does `work` while nobody downloads, verifies or deletes the file. */

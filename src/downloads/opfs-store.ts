@@ -63,8 +63,10 @@ class OpfsFolder implements StoreFolder {
   }
 
   async source(path: string): Promise<ReturnType<typeof blobSource> | undefined> {
-    const file = await this.#file(path);
-    return file === undefined ? undefined : blobSource(await file.getFile(), path);
+    const handle = await this.#file(path);
+    if (handle === undefined) return undefined;
+    const file = await handle.getFile();
+    return { ...blobSource(file, path), modified: file.lastModified };
   }
 
   async move(from: string, to: string): Promise<boolean> {

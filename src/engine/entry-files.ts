@@ -55,6 +55,8 @@ type Stored = Awaited<ReturnType<DownloadStore['list']>>[number];
 /** See the file's header. */
 export class EntryFiles {
   readonly #open: () => Promise<DownloadStore>;
+  /** Entries that could be opened, and the files they had then: headers are read again when one of those is another. */
+  readonly #opened = new Map<string, string>();
 
   /** @param store Keeps the files; default the machine's own. */
   constructor(store: () => Promise<DownloadStore> = modelStore) {
@@ -217,7 +219,7 @@ export class EntryFiles {
     const bytesHere = given?.reduce((sum, { size }) => sum + size, 0) ?? kept;
     const isPart = files.some(({ state }) => state !== 'whole');
     const isHere =
-      (given !== undefined || (files.length > 0 && !isPart)) && (await this.#opens(named));
+      (given !== undefined || (files.length > 0 && !isPart)) && (await this.#opens(named, files));
     if (isHere) return { kind, id, state: 'here', bytesHere, bytesTotal: bytesHere };
     const single = source.kind === 'file' ? (source.size ?? files[0]?.size) : undefined;
     const total = downloadBytes ?? single;
@@ -231,11 +233,28 @@ export class EntryFiles {
     };
   }
 
-  async #opens(named: KindedEntry): Promise<boolean> {
+  /** Whether an entry can be opened with its files, of which the store has these. */
+  async #opens(named: KindedEntry, files: readonly Stored[]): Promise<boolean> {
+    const { kind, entry } = named;
+    const key = JSON.stringify([kind, entry]);
+    const held = JSON.stringify(
+      files.map(({ path, state, bytes, sha256, modified }) => [
+        path,
+        state,
+        bytes,
+        sha256,
+        modified,
+      ]),
+    );
+    // What is not in the store is looked at each time.
+    const isKept = files.length > 0;
+    if (isKept && this.#opened.get(key) === held) return true;
     try {
       await openEntry(named, { store: this.#open, isOffline: true });
+      if (isKept) this.#opened.set(key, held);
       return true;
     } catch {
+      this.#opened.delete(key);
       return false;
     }
   }
@@ -247,7 +266,10 @@ export class EntryFiles {
     signal: AbortSignal | undefined,
   ): Promise<{ url: string; path: string; size: number; sha256: string | undefined }[]> {
     const { source } = named.entry;
-    if (source.kind !== 'hub' || (await this.#opens(named))) return [];
+    const place = placeOf(named);
+    if (source.kind !== 'hub' || place === undefined) return [];
+    const files = (await this.#list()).filter(({ path }) => isIn(place, path));
+    if (await this.#opens(named, files)) return [];
     const listed = await store.listHub(repositoryOf(source), { signal });
     const { paths } = neededFiles(listed.map(({ path }) => path));
     return listed.filter(({ path }) => paths.includes(path)).map((file) => hubTarget(source, file));

@@ -13,6 +13,8 @@ export type ByteSource = {
   readonly name: string;
   /** Length in bytes. */
   readonly size: number;
+  /** When the bytes were last written, in milliseconds since 1970; absent where that is not told. */
+  readonly modified?: number;
   /**
    * Reads bytes `start` (inclusive) to `end` (exclusive) into memory the caller may keep.
    * Rejects when the range is outside the source or the source delivers fewer bytes.

@@ -73,6 +73,7 @@ export async function fileSourceAt(
   return {
     name,
     size: stats.size,
+    modified: stats.mtimeMs,
     async read(start, end, signal) {
       const source = await openFileSource(path);
       try {

@@ -74,7 +74,16 @@ describe('a store', () => {
     await stopHalfWay(here, 'part', 'signal');
     const store = open();
     expect(await store.list()).toEqual([
-      { path: 'a/whole', state: 'whole', url, bytes: size, size, sha256, verified: false },
+      {
+        path: 'a/whole',
+        state: 'whole',
+        url,
+        bytes: size,
+        size,
+        sha256,
+        modified: expect.any(Number),
+        verified: false,
+      },
       {
         path: 'part',
         state: 'part',
