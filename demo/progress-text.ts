@@ -19,17 +19,21 @@ export function progressText(progress: ClientProgress): string {
       return 'Reading the prompt';
     case 'denoising': {
       if (step === 0) return 'Beginning with noise';
-      const left =
-        secondsLeft === undefined
-          ? ''
-          : ` · ${secondsText(Math.max(1, Math.round(secondsLeft)))} left`;
-      return `Step ${step} of ${steps}${left}`;
+      return `Step ${step} of ${steps}${leftText(secondsLeft)}`;
     }
     case 'decoding':
       return 'Finishing the picture';
+    case 'enlarging':
+      return `Enlarging: part ${step} of ${steps}${leftText(secondsLeft)}`;
     default:
       return phase satisfies never;
   }
+}
+
+function leftText(seconds: number | undefined): string {
+  return seconds === undefined || seconds === 0
+    ? ''
+    : ` · ${secondsText(Math.max(1, Math.round(seconds)))} left`;
 }
 
 /** Seconds for a person: `3.2 s`, `1 min 20 s`. */

@@ -12,7 +12,6 @@ import { format } from 'prettier';
 
 import { NETWORK_HINTS } from '../src/annotators/kinds.ts';
 import { UNAVAILABLE } from '../src/api/endpoints/unavailable.ts';
-import { EngineArtist } from '../src/api/engine-artist.ts';
 import { ROUTES, type EndpointName } from '../src/api/routes.ts';
 import { FEATURES, type FeatureName, type Support } from '../src/api/schema/features.ts';
 import { ALIASES, SILENT_FIELDS } from '../src/api/schema/fields.ts';
@@ -62,6 +61,7 @@ const PARTLY: Readonly<Partial<Record<EndpointName, string>>> = {
   delete_model: 'takes off what was added here; what the manifest says stays',
   get_all_models: '`load_data` is empty',
   sync_models: 'answers with the models that are here',
+  super_resolution: '`face_enhance` has no effect, and the reply says so',
   finetune_list: 'answers with an empty list',
   base64_crop: 'with `crop` the middle square is kept',
 };
@@ -117,11 +117,6 @@ function endpointSupport(endpoint: EndpointName): string {
   if (reason !== undefined) return `not yet: ${reason}`;
   if (endpoint === 'inpaint') return supportOf('mask_image');
   if (endpoint === 'controlnet') return supportOf('controlnet_model');
-  if (endpoint === 'super_resolution') {
-    return 'enlarge' in EngineArtist.prototype
-      ? 'yes'
-      : 'not yet: Pictures cannot be enlarged yet.';
-  }
   const note = PARTLY[endpoint];
   return note === undefined ? 'yes' : `partly: ${note}`;
 }

@@ -80,6 +80,8 @@ const SENTENCES: Readonly<Record<string, string>> = {
   'exportedBytes.vae_decoder': 'Of the half of the autoencoder that decodes.',
   'exportedBytes.vae_encoder': 'Of the half of the autoencoder that encodes.',
   lightVae: 'Id of the vae in this list that weak machines should decode with.',
+  upscaler:
+    'Id of the upscaler in this list that enlarges its pictures. Default: realesr-general-x4v3.',
   preview: 'How its latents look. Default: as those of its family.',
   'preview.factors': 'Red, green and blue of a unit of each channel.',
   'preview.bias': 'Red, green and blue where all channels are 0.',

@@ -4,7 +4,7 @@
 
 import type { Adjuncts } from '../engine/adjuncts.ts';
 import type { Picture } from '../image/picture.ts';
-import type { ModelEntry } from '../models/manifest.ts';
+import type { AdjunctEntry, ModelEntry } from '../models/manifest.ts';
 import type { GenerateOptions, GenerateRequest } from '../pipelines/generate.ts';
 import type { GenerateProgress } from '../pipelines/progress.ts';
 import type { FeatureName, Support } from './schema/features.ts';
@@ -19,6 +19,8 @@ export type DrawTask = {
   readonly request: GenerationRequest;
   /** The request as it was asked, with what is left out and without the model's own defaults. */
   readonly asked: GenerationRequest;
+  /** What will enlarge the pictures, by its entry: it is had before they are drawn. Undefined: nothing. */
+  readonly upscaler?: AdjunctEntry | undefined;
   /** The request's images by field, as they were sent. */
   readonly images: Readonly<Partial<Record<ImageField, Picture>>>;
 };
@@ -31,14 +33,18 @@ export type EnlargeTask = {
   readonly picture: Picture;
   /** 1 to 4. */
   readonly scale: number;
-  /** Id of the upscaler; undefined: the one of the model that drew. */
-  readonly upscaler?: string;
-  readonly isFaceEnhanced?: boolean;
+  /** Id of the upscaler. */
+  readonly upscaler: string;
+  /** The registry's entry for it; undefined: it is known to the artist alone. */
+  readonly entry?: AdjunctEntry | undefined;
 };
 
-/** How far a request is: before it draws, the engine is started and the model opened. */
+/**
+ * How far a request is: before it draws, the engine is started and the model opened; then pictures may be enlarged, where the
+ * steps are parts of a picture.
+ */
 export type DrawProgress = Omit<GenerateProgress, 'phase'> & {
-  readonly phase: 'starting' | 'opening' | GenerateProgress['phase'];
+  readonly phase: 'starting' | 'opening' | 'enlarging' | GenerateProgress['phase'];
 };
 
 /** Options of a task. */
@@ -54,8 +60,8 @@ export type Artist = {
   readonly support?: Partial<Record<FeatureName, Support>>;
   /** One picture for each sample, in the size that the task asks for. */
   draw(entry: ModelEntry, task: DrawTask, options: ArtistOptions): Promise<readonly Picture[]>;
-  /** Absent: it cannot. */
-  enlarge?(task: EnlargeTask, options: ArtistOptions): Promise<Picture>;
+  /** The picture, `scale` times as large. */
+  enlarge(task: EnlargeTask, options: ArtistOptions): Promise<Picture>;
   /** Opens a model ahead of its first picture. */
   open(entry: ModelEntry, options: Pick<ArtistOptions, 'signal'>): Promise<void>;
   /** Frees the memory that models hold; they are opened again when they are needed. */

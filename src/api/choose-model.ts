@@ -5,6 +5,7 @@
 import type { ModelEntry } from '../models/manifest.ts';
 import { EngineError } from '../errors.ts';
 import { fieldError, theField } from '../util/field-error.ts';
+import type { EnlargeTask } from './artist.ts';
 import type { AdjunctKind, ModelRegistry } from './model-registry.ts';
 import { ERROR_MESSAGES } from './response.ts';
 import { placeholderHint } from './schema/features.ts';
@@ -67,12 +68,17 @@ export function checkNames(request: GenerationRequest, models: ModelRegistry): v
   if (messages.length > 0) throw fieldError(Object.fromEntries(messages));
 }
 
-/** Throws a `fieldError` when the upscaler `name` is not here. */
-export function checkUpscaler(name: string, models: ModelRegistry): void {
+/** What enlarges: an upscaler's id, and its entry as far as the registry has one. */
+export type ChosenUpscaler = Pick<EnlargeTask, 'upscaler' | 'entry'>;
+
+/** The upscaler of that name; throws a `fieldError` about `field` when it is not here. */
+export function chooseUpscaler(name: string, field: string, models: ModelRegistry): ChosenUpscaler {
   const known = models.adjuncts('upscaler');
-  if (known.includes(name)) return;
+  if (known.includes(name)) return { upscaler: name, entry: models.adjunct('upscaler', name) };
   const here = known.length === 0 ? 'none is here' : `those here are: ${known.join(', ')}`;
   throw fieldError({
-    model_id: [`${theField('model_id')}: there is no upscaler ${name}; ${here}.`],
+    [field]: [
+      `${theField(field)}: there is no upscaler ${name}; ${here}. load_model adds one from an address.`,
+    ],
   });
 }

@@ -2,6 +2,7 @@
  * The artist that is our own engine: started by the first task, in this thread or behind a worker's boundary.
  */
 
+import { EngineError, isEngineError } from '../errors.ts';
 import type { Adjuncts } from '../engine/adjuncts.ts';
 import type { Engine, MemoryReport } from '../engine/engine.ts';
 import type { EntryOptions } from '../engine/entry-files.ts';
@@ -15,12 +16,19 @@ import type { RuntimeReport } from '../runtime/report.ts';
 import type { PromptDescription } from '../text/prompt/prompt-description.ts';
 import type { ReadPromptOptions } from '../text/prompt/read-prompt.ts';
 import { abortable } from '../util/abortable.ts';
-import type { Artist, ArtistOptions, DrawProgress, DrawTask } from './artist.ts';
+import type { Artist, ArtistOptions, DrawProgress, DrawTask, EnlargeTask } from './artist.ts';
 
 /** What is needed of an engine. */
 export type DrawingEngine = Pick<
   Engine,
-  'openModel' | 'generate' | 'hints' | 'describePrompt' | 'unload' | 'dispose' | 'report'
+  | 'openModel'
+  | 'generate'
+  | 'enlarge'
+  | 'hints'
+  | 'describePrompt'
+  | 'unload'
+  | 'dispose'
+  | 'report'
 > & {
   /** Memory of weights now. */
   memory(): MemoryReport | Promise<MemoryReport>;
@@ -64,7 +72,7 @@ export class EngineArtist implements Artist {
 
   async draw(
     entry: ModelEntry,
-    { generate, adjuncts }: DrawTask,
+    { generate, adjuncts, upscaler }: DrawTask,
     { signal, onProgress, onWarning, previews }: ArtistOptions,
   ): Promise<readonly Picture[]> {
     const tell = (phase: DrawProgress['phase'], more: Partial<DrawProgress> = {}): void =>
@@ -85,10 +93,59 @@ export class EngineArtist implements Artist {
     await this.#opened(engine, entry, signal, onReceived);
     const files = { signal, onProgress: onReceived };
     const prepared = await preparedAdjuncts(adjuncts, (wanted) => this.#prepare(wanted, files));
+    if (upscaler !== undefined) {
+      const wanted = { kind: 'upscaler', entry: upscaler } as const;
+      await toldOfUpscaler(upscaler, () => this.#prepare(wanted, files));
+    }
     const options = { signal, onProgress, previews, adjuncts: prepared };
     const drawn = await engine.generate(entry.id, generate, options);
     for (const warning of drawn.warnings) onWarning?.(warning);
     return picturesOf(drawn);
+  }
+
+  async enlarge(
+    { picture, scale, upscaler, entry }: EnlargeTask,
+    { signal, onProgress }: ArtistOptions,
+  ): Promise<Picture> {
+    if (entry === undefined) {
+      throw new EngineError('invalid-argument', `there is no upscaler ${upscaler} to open`);
+    }
+    let last: DrawProgress = {
+      phase: 'starting',
+      progress: 0,
+      step: 0,
+      steps: 0,
+      secondsLeft: undefined,
+    };
+    const tell = (news: Partial<DrawProgress>): void => {
+      last = { ...last, ...news };
+      onProgress?.(last);
+    };
+    tell({});
+    const engine = await abortable(this.#started(), signal);
+    tell({ phase: 'opening' });
+    const onDownload = ({ received, total = 0 }: Received): void =>
+      tell({ loading: { bytesDone: received, bytesTotal: total } });
+    const clock = tileClock();
+    const onTile = (step: number, steps: number): void => {
+      const { loading: _, ...rest } = last;
+      last = rest;
+      tell({
+        phase: 'enlarging',
+        progress: step / steps,
+        step,
+        steps,
+        secondsLeft: clock(step, steps),
+      });
+    };
+    return toldOfUpscaler(entry, async () => {
+      const files = { signal, onProgress: onDownload };
+      const ready = await this.#prepare({ kind: 'upscaler', entry }, files);
+      const onLoad = (bytesDone: number, bytesTotal: number): void =>
+        tell({ loading: { bytesDone, bytesTotal } });
+      const options = { signal, onDownload, onProgress: onLoad, onTile };
+      return engine.enlarge(ready, { picture, scale }, options);
+    });
   }
 
   async open(entry: ModelEntry, { signal }: Pick<ArtistOptions, 'signal'>): Promise<void> {
@@ -184,6 +241,30 @@ export class EngineArtist implements Artist {
       throw error;
     });
     return this.#engine;
+  }
+}
+
+/** Tells seconds left from the tiles done so far; the first one also loads the weights, so it is not counted. */
+function tileClock(): (done: number, of: number) => number | undefined {
+  let began = 0;
+  return (done, of) => {
+    if (done > 1) return ((performance.now() - began) / 1000 / (done - 1)) * (of - done);
+    began = performance.now();
+    return undefined;
+  };
+}
+
+/** Does what may download an upscaler; a failure says that it is the upscaler that is missing. */
+async function toldOfUpscaler<T>({ id }: AdjunctEntry, task: () => Promise<T>): Promise<T> {
+  try {
+    return await task();
+  } catch (error) {
+    if (!isEngineError(error) || error.code !== 'download-failed') throw error;
+    throw new EngineError(
+      error.code,
+      `pictures are enlarged by the upscaler ${id}, which is not on this machine and could not be downloaded: ${error.message}`,
+      { detail: { ...error.detail, upscaler: id }, cause: error },
+    );
   }
 }
 

@@ -3,7 +3,6 @@
  */
 
 import type { Picture } from '../image/picture.ts';
-import { resize } from '../image/resize.ts';
 import type { NamedFile } from '../jobs/job-queue.ts';
 import type { Work } from '../jobs/step-times.ts';
 import type { ModelEntry } from '../models/manifest.ts';
@@ -11,7 +10,7 @@ import type { GenerateRequest } from '../pipelines/generate.ts';
 import type { ArtistOptions, DrawTask, ImageField } from './artist.ts';
 import type { Adjuncts } from '../engine/adjuncts.ts';
 import { canvasOf, maskTensor, pictureTensor, type Canvas } from './canvas.ts';
-import { checkNames, chooseModel } from './choose-model.ts';
+import { checkNames, chooseModel, chooseUpscaler, type ChosenUpscaler } from './choose-model.ts';
 import { controlOf } from './control-hints.ts';
 import type { ApiContext, Call } from './context.ts';
 import { finalTexts } from './enhance.ts';
@@ -21,6 +20,7 @@ import { namedAdjuncts } from './named-adjuncts.ts';
 import { pictureFiles } from './outputs.ts';
 import { readPictures } from './request-images.ts';
 import type { GenerationRequest, Operation } from './schema/request-types.ts';
+import { DEFAULT_UPSCALER } from './schema/tool-fields.ts';
 import { generationRequest, type Parsed } from './schema/requests.ts';
 import { SCHEDULER_NAMES } from './schema/scheduler-names.ts';
 import { chosenSeed, seedOfPicture } from './schema/seed.ts';
@@ -33,6 +33,8 @@ export type Generation = {
   readonly drawing: Drawing;
   readonly task: DrawTask;
   readonly canvas: Canvas;
+  /** What enlarges the pictures; undefined: nothing. */
+  readonly upscaler: ChosenUpscaler | undefined;
   readonly work: Work;
   readonly warnings: readonly string[];
   readonly tip?: string;
@@ -59,6 +61,8 @@ export async function prepareGeneration(
   const sides = isNativeOnly === true ? { maxSide, nativeSize } : { maxSide };
   const canvas = canvasOf(request, images, sides);
   const { delivered, drawn } = canvas;
+  const named = entry.upscaler ?? DEFAULT_UPSCALER;
+  const upscaler = request.upscale === 1 ? undefined : chooseUpscaler(named, 'upscale', models);
   const { instancePrompt } = entry;
   const texts = await finalTexts(request, { version, instancePrompt });
   const adjuncts = namedAdjuncts(request, texts, models, entry);
@@ -79,11 +83,13 @@ export async function prepareGeneration(
     task: {
       generate: generateRequest(drawing, { canvas, images, adjuncts, models }),
       adjuncts,
+      upscaler: upscaler?.entry,
       request,
       asked: parsed.request,
       images,
     },
     canvas,
+    upscaler,
     work: {
       model: entry.id,
       ...drawn,
@@ -97,24 +103,35 @@ export async function prepareGeneration(
 
 /** Draws: the pictures in the size that was asked for, as files. */
 export async function runGeneration(
-  { entry, drawing, task, canvas }: Generation,
+  { entry, drawing, task, canvas, upscaler }: Generation,
   version: ApiVersion,
   { artist }: Pick<ApiContext, 'artist'>,
   options: ArtistOptions,
 ): Promise<NamedFile[]> {
-  const { width, height, request } = drawing;
-  const scale = request.upscale;
+  const { upscale: scale, samples } = drawing.request;
+  const part = shareOf(upscaler === undefined ? 1 : DRAWING_SHARE, 0, options);
+  const drawn = await artist.draw(entry, task, part);
+  if (upscaler === undefined) return pictureFiles(drawn.map(canvas.finished), drawing, version);
   const pictures: Picture[] = [];
-  for (const drawn of await artist.draw(entry, task, options)) {
-    const picture = canvas.finished(drawn);
-    const larger = { width: width * scale, height: height * scale };
-    pictures.push(
-      scale === 1 || artist.enlarge === undefined
-        ? picture
-        : resize(await artist.enlarge({ picture, scale }, options), larger),
-    );
+  const each = (1 - DRAWING_SHARE) / samples;
+  for (const [i, picture] of drawn.map(canvas.finished).entries()) {
+    const enlarging = shareOf(each, DRAWING_SHARE + i * each, options);
+    pictures.push(await artist.enlarge({ picture, scale, ...upscaler }, enlarging));
   }
   return pictureFiles(pictures, drawing, version);
+}
+
+/** How much of a run the drawing counts for where pictures are enlarged afterwards. */
+const DRAWING_SHARE = 0.6;
+
+/** Options that tell progress as a part of the whole, from `start` on. */
+function shareOf(share: number, start: number, options: ArtistOptions): ArtistOptions {
+  const { onProgress } = options;
+  return {
+    ...options,
+    onProgress:
+      onProgress && ((news) => onProgress({ ...news, progress: start + share * news.progress })),
+  };
 }
 
 /** What the model prefers where the client said nothing. */

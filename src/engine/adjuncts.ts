@@ -14,9 +14,16 @@ import {
 } from '../models/lora-parts.ts';
 import type { AdjunctEntry, ModelEntry } from '../models/manifest.ts';
 import type { ModelParts } from '../models/model-parts.ts';
-import { openControlNet, openEmbedding, openLora, openVae } from '../models/open-adjunct.ts';
+import {
+  openControlNet,
+  openEmbedding,
+  openLora,
+  openUpscaler,
+  openVae,
+} from '../models/open-adjunct.ts';
 import { partsOf, type OpenPartsOptions } from '../models/open-parts.ts';
 import { promptTokenizer } from '../models/prompt-tokenizer.ts';
+import { Upscaler } from '../models/upscaler.ts';
 import type { ControlNets } from '../pipelines/control.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { QuantisableOptions } from '../runtime/stage.ts';
@@ -172,10 +179,19 @@ export class OpenModels {
     );
   }
 
+  /** The upscaler of an entry. */
+  upscaler(entry: AdjunctEntry, options: OpenOptions): Promise<Upscaler> {
+    return this.#once(
+      upscalerKey(entry.id),
+      async () => new Upscaler(this.#runtime, await openUpscaler(entry, options)),
+    );
+  }
+
   /** Closes what has that id: a model and what it holds, and things beside models, which models then no longer wear. */
   async close(id: string): Promise<void> {
     for (const kind of ['lora', 'vae', 'controlnet', 'embedding', 'tokenizer'])
       this.#adjuncts.delete(`${kind} ${id}`);
+    if (this.#adjuncts.delete(upscalerKey(id))) await this.#runtime.releaseCheckpoint(id);
     for (const other of this.#models.values()) {
       if (other.variant === undefined || !other.variant.wears.includes(id)) continue;
       await other.variant.model.release(other.plain);
@@ -203,6 +219,10 @@ export class OpenModels {
     opened.catch(() => this.#adjuncts.delete(key));
     return opened;
   }
+}
+
+function upscalerKey(id: string): string {
+  return `upscaler ${id}`;
 }
 
 function strengthsOf({ strength, textEncoderStrength = strength }: NamedLora): [number, number] {

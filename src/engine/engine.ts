@@ -8,12 +8,14 @@
 import { Annotators } from '../annotators/annotators.ts';
 import { EngineError } from '../errors.ts';
 import { ControlNet } from '../models/controlnet.ts';
+import type { Picture } from '../image/picture.ts';
 import { FootprintPlanner } from '../models/footprint.ts';
-import type { ModelEntry } from '../models/manifest.ts';
+import type { AdjunctEntry, ModelEntry } from '../models/manifest.ts';
 import type { TrunkInputs } from '../models/network-inputs.ts';
 import type { OpenPartsOptions } from '../models/open-parts.ts';
 import { TextEncoder as ClipTextEncoder } from '../models/text-encoder.ts';
 import { UNet } from '../models/unet.ts';
+import type { EnlargeOptions } from '../models/upscaler.ts';
 import { Autoencoder } from '../models/vae.ts';
 import type { ClipOutput } from '../networks/clip-text.ts';
 import type { JsonConfig } from '../networks/config.ts';
@@ -24,6 +26,7 @@ import {
   type GenerateRequest,
 } from '../pipelines/generate.ts';
 import type { ControlRequest } from '../pipelines/control.ts';
+import { enlarge, type EnlargeRequest } from '../pipelines/enlarge.ts';
 import type { RuntimeReport } from '../runtime/report.ts';
 import { machineOf, type MachineProfile } from '../runtime/machine.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -112,6 +115,11 @@ export type EngineGenerateOptions = Omit<GenerateOptions, 'controlNets'> & {
   /** What the request names beside the model. */
   readonly adjuncts?: Adjuncts | undefined;
 };
+
+/** Options of {@link Engine.enlarge}. */
+export type EngineEnlargeOptions = CallOptions &
+  Pick<OpenPartsOptions, 'onDownload'> &
+  Pick<EnlargeOptions, 'onTile'>;
 
 /** What {@link Engine.generate} gives. */
 export type EngineGenerated = Generated & {
@@ -268,6 +276,22 @@ export class Engine {
       const hints = await this.#annotators.hintsOf(control, signal);
       const all = { ...request, control: hints, ...(words.length === 0 ? {} : { embeddings }) };
       return { ...(await generate(model, all, { ...options, controlNets })), warnings };
+    }, signal);
+  }
+
+  /**
+   * Enlarges a picture by the upscaler that an entry describes, whose file is downloaded first unless it is here. One picture
+   * at a time, and none while one is drawn; see {@link enlarge}.
+   */
+  enlarge(
+    upscaler: AdjunctEntry,
+    request: EnlargeRequest,
+    { onDownload, ...options }: EngineEnlargeOptions = {},
+  ): Promise<Picture> {
+    const { signal } = options;
+    return this.#drawing.run(async () => {
+      const opened = await this.#models.upscaler(upscaler, { signal, onDownload });
+      return enlarge(opened, request, options);
     }, signal);
   }
 

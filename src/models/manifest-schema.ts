@@ -92,6 +92,7 @@ export const Entry = v.strictObject({
     }),
   ),
   lightVae: v.exactOptional(text),
+  upscaler: v.exactOptional(text),
   preview: v.exactOptional(
     v.strictObject({ factors: v.array(colour), bias: v.exactOptional(colour) }),
   ),
@@ -137,4 +138,8 @@ export const ManifestSchema = v.pipe(
     const vaes = adjuncts.filter(({ kind }) => kind === 'vae').map(({ id }) => id);
     return models.every(({ lightVae }) => lightVae === undefined || vaes.includes(lightVae));
   }, 'models: every lightVae must be the id of a vae in the list'),
+  v.check(({ models, adjuncts = [] }) => {
+    const upscalers = adjuncts.filter(({ kind }) => kind === 'upscaler').map(({ id }) => id);
+    return models.every(({ upscaler }) => upscaler === undefined || upscalers.includes(upscaler));
+  }, 'models: every upscaler must be the id of an upscaler in the list'),
 );

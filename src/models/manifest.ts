@@ -24,7 +24,7 @@ import { Adjunct, Entry, ManifestSchema } from './manifest-schema.ts';
 export type ModelEntry = v.InferOutput<typeof Entry>;
 
 /**
- * Something that requests name beside a model of its `family`. A `lora`, an `embedding` and a `vae` may be a single file or,
+ * Something that requests name beside a model of its `family`; an `upscaler` enlarges what models of any family drew. A `lora`, an `embedding`, an `upscaler` and a `vae` may be a single file or,
  * embedded, the file `model.safetensors` of a folder; a `vae` and a `controlnet` a folder with a config.json. `hint` is the
  * kind of picture that a ControlNet wants, such as `canny`. An `annotator` is a network for Transformers.js, on a hub or in a
  * folder, that tells of pictures what hints are made of: its `hint` is `depth` or `segmentation`.

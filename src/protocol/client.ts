@@ -8,6 +8,7 @@ import type {
   CallOptions,
   ComponentCall,
   ComponentSource,
+  EngineEnlargeOptions,
   EngineGenerated,
   EngineGenerateOptions,
   EngineOptions,
@@ -16,8 +17,10 @@ import type {
   OpenModelOptions,
 } from '../engine/engine.ts';
 import type { Judgement } from '../engine/verdicts.ts';
-import type { ModelEntry } from '../models/manifest.ts';
+import type { Picture } from '../image/picture.ts';
+import type { AdjunctEntry, ModelEntry } from '../models/manifest.ts';
 import type { ControlRequest } from '../pipelines/control.ts';
+import type { EnlargeRequest } from '../pipelines/enlarge.ts';
 import type { GenerateRequest } from '../pipelines/generate.ts';
 import type { RuntimeReport } from '../runtime/report.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
@@ -108,6 +111,25 @@ export class EngineClient {
     const listener = onProgress === undefined ? undefined : proxy(onProgress);
     return this.#calls.run(signal, (call) =>
       this.#service.generate(call, id, request, previews, adjuncts, listener),
+    );
+  }
+
+  /** Enlarges a picture; rejects with the signal's own reason when aborted, within one tile. */
+  enlarge(
+    upscaler: AdjunctEntry,
+    request: EnlargeRequest,
+    { signal, ...listeners }: EngineEnlargeOptions = {},
+  ): Promise<Picture> {
+    const { onTile, onProgress, onDownload } = listeners;
+    return this.#calls.run(signal, (call) =>
+      this.#service.enlarge(
+        call,
+        absoluteEntry(upscaler),
+        request,
+        onTile && proxy(onTile),
+        onProgress && proxy(onProgress),
+        onDownload && proxy(onDownload),
+      ),
     );
   }
 

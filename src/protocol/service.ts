@@ -8,6 +8,7 @@ import {
   Engine,
   type ComponentCall,
   type ComponentSource,
+  type EngineEnlargeOptions,
   type EngineGenerated,
   type EngineOptions,
   type MemoryReport,
@@ -17,8 +18,10 @@ import {
 import type { Adjuncts } from '../engine/adjuncts.ts';
 import type { Judgement } from '../engine/verdicts.ts';
 import { EngineError } from '../errors.ts';
-import type { ModelEntry } from '../models/manifest.ts';
+import type { Picture } from '../image/picture.ts';
+import type { AdjunctEntry, ModelEntry } from '../models/manifest.ts';
 import type { ControlRequest } from '../pipelines/control.ts';
+import type { EnlargeRequest } from '../pipelines/enlarge.ts';
 import type { GenerateOptions, GenerateRequest } from '../pipelines/generate.ts';
 import type { RuntimeReport } from '../runtime/report.ts';
 import type { HostTensor } from '../tensor/host-tensor.ts';
@@ -88,6 +91,20 @@ export class EngineService {
   ): Promise<EngineGenerated> {
     return this.#run(call, (engine, signal) =>
       engine.generate(id, request, { signal, previews, adjuncts, onProgress }),
+    );
+  }
+
+  /** See {@link Engine.enlarge}. */
+  enlarge(
+    call: number,
+    upscaler: AdjunctEntry,
+    request: EnlargeRequest,
+    onTile?: EngineEnlargeOptions['onTile'],
+    onProgress?: ProgressListener,
+    onDownload?: EngineEnlargeOptions['onDownload'],
+  ): Promise<Picture> {
+    return this.#run(call, (engine, signal) =>
+      engine.enlarge(upscaler, request, { signal, onTile, onProgress, onDownload }),
     );
   }
 

@@ -33,6 +33,7 @@ const engine: DrawingEngine = {
       latents: { dims: [samples, 4, 8, 8], data: new Float32Array(samples * 256) },
       warnings: [],
     }),
+  enlarge: () => Promise.reject(new Error('nobody asks for it')),
   hints: (control) => Promise.resolve([...control]),
   describePrompt: () => Promise.reject(new Error('nobody asks for it')),
   judge: () => Promise.reject(new Error('nobody asks for it')),

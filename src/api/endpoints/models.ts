@@ -89,10 +89,11 @@ export async function schedulersList(): Promise<object> {
   return { schedulers: SCHEDULER_NAMES.filter((name) => name !== 'LCMScheduler') };
 }
 
-/** What is called so, be it a model or something that was loaded as one. */
+/** What is called so, be it a model or something beside models such as an upscaler; what was added here goes before. */
 function listed(call: Call, context: ApiContext): { readonly id: string } {
   const { model_id: name } = readBody(call.body, MODEL_FIELDS).fields;
-  const other = context.library?.entries().find(({ id, isOwn }) => id === name && isOwn);
+  const others = context.library?.entries().filter(({ id }) => id === name) ?? [];
+  const [other] = others.toSorted((a, b) => Number(b.isOwn) - Number(a.isOwn));
   return other ?? named(call, context);
 }
 

@@ -42,7 +42,7 @@ export const FEATURES: Readonly<Record<FeatureName, Feature>> = {
     lack: 'self-attention guidance is not available yet.',
   },
   highres_fix: { support: 'needed', off: false, lack: 'a second pass is not available yet.' },
-  upscale: { support: 'needed', off: 1, lack: 'pictures cannot be enlarged yet.' },
+  upscale: { support: 'ready', off: 1, lack: 'pictures cannot be enlarged.' },
   mask_image: { support: 'ready', off: null, lack: 'masks cannot be used yet.' },
   controlnet_model: { support: 'ready', off: [], lack: 'ControlNets cannot be used yet.' },
   multi_lingual: {

@@ -7,21 +7,14 @@ import type { EntryKind } from '../../models/identify.ts';
 import { choice, flag, id, image, integer, named, trackId, webhook } from './coerce.ts';
 import { orNull, required } from './fields.ts';
 
-/** The models that enlarge, the documented default first. */
-export const UPSCALERS = [
-  'realesr-general-x4v3',
-  'RealESRGAN_x4plus',
-  'RealESRNet_x4plus',
-  'RealESRGAN_x4plus_anime_6B',
-  'RealESRGAN_x2plus',
-  'ultra_resolution',
-] as const;
+/** What enlarges where nothing else is named. */
+export const DEFAULT_UPSCALER = 'realesr-general-x4v3';
 
 /** The fields of an enlarging. */
 export const ENLARGE_FIELDS = {
   url: required(image()),
   scale: v.optional(integer(1, 4), 3),
-  model_id: v.optional(choice(UPSCALERS), UPSCALERS[0]),
+  model_id: v.optional(id(), DEFAULT_UPSCALER),
   face_enhance: v.optional(flag(), false),
   webhook: orNull(webhook()),
   track_id: orNull(trackId()),
@@ -56,6 +49,7 @@ const KINDS: Readonly<Record<string, EntryKind | undefined>> = {
   lora: 'lora',
   embeddings: 'embedding',
   vae: 'vae',
+  upscaler: 'upscaler',
 };
 
 /** A model, or something beside models, to load from an address. */

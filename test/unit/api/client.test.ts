@@ -54,6 +54,7 @@ function stub(warnings: readonly string[] = []) {
         warnings,
       });
     },
+    enlarge: () => Promise.reject(new Error('nobody asks for it')),
     hints: (control) => Promise.resolve([...control]),
     describePrompt: () => Promise.reject(new Error('nobody asks for it')),
     judge: () => Promise.reject(new Error('nobody asks for it')),

@@ -37,6 +37,7 @@ const client = new Client(
         ...(await generate(model, request, options)),
         warnings: [],
       }),
+      enlarge: () => Promise.reject(new Error('nobody asks for it')),
       hints: (control) => Promise.resolve([...control]),
       describePrompt: () => Promise.reject(new Error('nobody asks for it')),
       judge: () => Promise.reject(new Error('nobody asks for it')),

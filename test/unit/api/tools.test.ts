@@ -236,15 +236,65 @@ describe('enlarging', () => {
     expect(Object.keys(reply['message'] as object)).toEqual([name]);
   });
 
-  test('is refused by an artist that cannot, and for a model that is not here', async () => {
+  test('is refused where the upscaler is not here', async () => {
     const own = await startStubServer({ images, upscalers: [] });
-    expect(JSON.stringify(await asked(own, 'v5/super_resolution', { url }))).toContain(
-      'there is no upscaler realesr-general-x4v3',
-    );
-    const plain = await startStubServer({ images }, { canEnlarge: false });
-    expect(await asked(plain, 'v5/super_resolution', { url })).toMatchObject({
+    const reply = await asked(own, 'v5/super_resolution', { url });
+    expect(reply).toMatchObject({
       status: 'error',
-      message: 'Pictures cannot be enlarged yet.',
+      message: {
+        model_id: [
+          'The model id field: there is no upscaler realesr-general-x4v3; none is here. load_model adds one from an address.',
+        ],
+      },
     });
+    const other = await startStubServer({ images, upscalers: ['mine', 'x4'] });
+    const named = await asked(other, 'v5/super_resolution', { url, model_id: 'mine' });
+    expect(named['status']).toBe('success');
+    expect(other.enlarged).toMatchObject([{ scale: 3, upscaler: 'mine' }]);
+  });
+
+  test('without the better faces that were asked for says so', async () => {
+    const own = await startStubServer({ images });
+    const reply = await asked(own, 'v3/super_resolution', { url, face_enhance: 'true' });
+    expect(reply).toMatchObject({
+      status: 'success',
+      warnings: [expect.stringMatching(/^face_enhance: /) as string],
+    });
+    expect(
+      await asked(own, 'v3/super_resolution', { url, face_enhance: 'false' }),
+    ).not.toHaveProperty('warnings');
+  });
+});
+
+describe('upscale', () => {
+  const body = {
+    prompt: 'x',
+    width: 64,
+    height: 64,
+    samples: 2,
+    safety_checker: 'no',
+    tomesd: 'no',
+  };
+
+  test('has each picture enlarged by the default upscaler, and tells it in meta', async () => {
+    const own = await startStubServer();
+    const reply = await asked(own, 'v6/images/text2img', { ...body, upscale: '3' });
+    expect(reply).toMatchObject({ status: 'success', meta: { upscale: '3' } });
+    expect(own.enlarged).toMatchObject([
+      { scale: 3, upscaler: 'realesr-general-x4v3' },
+      { scale: 3, upscaler: 'realesr-general-x4v3' },
+    ]);
+    await asked(own, 'v6/images/text2img', { ...body, upscale: 'no' });
+    expect(own.enlarged).toHaveLength(2);
+  });
+
+  test('is by the upscaler that the model names, and refused where that is not here', async () => {
+    const own = await startStubServer({ upscalers: ['fine'] }, { upscaler: 'fine' });
+    await asked(own, 'v6/images/text2img', { ...body, samples: 1, upscale: 'yes' });
+    expect(own.enlarged).toMatchObject([{ scale: 2, upscaler: 'fine' }]);
+    const none = await startStubServer({ upscalers: [] });
+    const reply = await asked(none, 'v6/images/text2img', { ...body, upscale: 'yes' });
+    expect(Object.keys(reply['message'] as object)).toEqual(['upscale']);
+    expect(none.drawn).toEqual([]);
   });
 });

@@ -40,6 +40,7 @@ export async function greyServer({
       await draw();
       return [blankPicture(task.generate.width, task.generate.height, 3)];
     },
+    enlarge: ({ picture }) => Promise.resolve(picture),
     open: () => Promise.resolve(),
     clear: () => Promise.resolve(),
     restart: () => Promise.resolve(),

@@ -96,6 +96,14 @@ describe('models-manifest.schema.json', () => {
     ],
     ['a ControlNet', withAdjunct({ kind: 'controlnet', hint: 'canny', family: 'sd1' })],
     ['an upscaler', withAdjunct({ kind: 'upscaler' })],
+    [
+      'a model with an upscaler of its own',
+      {
+        ...list,
+        models: [{ ...model, upscaler: 'b' }],
+        adjuncts: [{ ...adjunct, kind: 'upscaler' }],
+      },
+    ],
   ])('takes %s, as the reader does', (_, json) => {
     validate(json);
     expect(validate.errors).toBeNull();

@@ -186,10 +186,10 @@ function coercionProblems(
 
 function enlargedProblems(
   coerced: Json,
-  { scale, upscaler, isFaceEnhanced }: StubServer['enlarged'][number],
+  { scale, upscaler }: StubServer['enlarged'][number],
 ): string[] {
-  const { scale: factor, model_id: model, face_enhance: face } = coerced;
-  return mismatches([scale, upscaler, isFaceEnhanced], [factor, model, face], 'the enlarging');
+  const { scale: factor, model_id: model } = coerced;
+  return mismatches([scale, upscaler], [factor, model], 'the enlarging');
 }
 
 /** A task's request in the words of the recorded expectations. */

@@ -9,7 +9,7 @@ import { withCors, type Handle } from '../../../src/api/http/cors.ts';
 import { ModelRegistry } from '../../../src/api/model-registry.ts';
 import { servedLinks } from '../../../src/api/outputs.ts';
 import { FEATURES, type FeatureName, type Support } from '../../../src/api/schema/features.ts';
-import { UPSCALERS } from '../../../src/api/schema/tool-fields.ts';
+import { DEFAULT_UPSCALER } from '../../../src/api/schema/tool-fields.ts';
 import { blankPicture, type Picture } from '../../../src/image/picture.ts';
 import { encodePng } from '../../../src/image/png.ts';
 import { systemClock, type Clock } from '../../../src/jobs/clock.ts';
@@ -34,11 +34,9 @@ export type StubOptions = {
   readonly support?: Partial<Record<FeatureName, Support>>;
   readonly settings?: Partial<Settings>;
   readonly artist?: Partial<Artist>;
-  /** Default yes. */
-  readonly canEnlarge?: boolean;
   readonly clock?: Clock;
   readonly anyModel?: string | null;
-} & Pick<ModelEntry, 'aliases' | 'defaults' | 'instancePrompt'>;
+} & Pick<ModelEntry, 'aliases' | 'defaults' | 'instancePrompt' | 'upscaler'>;
 
 /** Everything can be drawn, and nothing is handed to other servers. */
 const ALL_READY = Object.fromEntries(
@@ -52,7 +50,6 @@ export async function startStubServer(
     support = ALL_READY,
     settings = {},
     artist = {},
-    canEnlarge = true,
     clock = systemClock,
     anyModel = null,
     ...about
@@ -72,7 +69,7 @@ export async function startStubServer(
   const enlarged: EnlargeTask[] = [];
   const sent: { url: string; body: unknown }[] = [];
   const context = apiContext({
-    artist: { ...greyArtist(drawn, enlarged, support, canEnlarge), ...artist },
+    artist: { ...greyArtist(drawn, enlarged, support), ...artist },
     models: new ModelRegistry(
       known.map((id) => ({ ...entryOf(id), ...about })),
       {
@@ -84,7 +81,7 @@ export async function startStubServer(
           vae: fixtures.vaes ?? [],
           controlnet: fixtures.controlnets ?? [],
           'ip-adapter': fixtures.ip_adapters ?? [],
-          upscaler: fixtures.upscalers ?? UPSCALERS,
+          upscaler: fixtures.upscalers ?? [DEFAULT_UPSCALER],
         },
       },
     ),
@@ -110,7 +107,6 @@ function greyArtist(
   drawn: { modelId: string; task: DrawTask }[],
   enlarged: EnlargeTask[],
   support: Artist['support'] = {},
-  canEnlarge = true,
 ): Artist {
   const grey = (width: number, height: number): Picture => blankPicture(width, height, 3);
   const enlarge: Artist['enlarge'] = (task) => {
@@ -125,7 +121,7 @@ function greyArtist(
       const { width, height, samples = 1 } = task.generate;
       return Promise.resolve(Array.from({ length: samples }, () => grey(width, height)));
     },
-    ...(canEnlarge ? { enlarge } : {}),
+    enlarge,
     open: () => Promise.resolve(),
     clear: () => Promise.resolve(),
     restart: () => Promise.resolve(),
