@@ -51,7 +51,11 @@ export type Adjuncts = {
   readonly vae?: AdjunctEntry;
 };
 
-type OpenOptions = Pick<OpenPartsOptions, 'signal' | 'onDownload' | 'store'> & QuantisableOptions;
+type OpenOptions = Pick<OpenPartsOptions, 'signal' | 'onDownload' | 'store'> &
+  QuantisableOptions & {
+    /** Throws for a model that is not to be opened, now that its files are here. */
+    readonly accept?: (parts: ModelParts) => void;
+  };
 
 /** A model with LoRAs or another autoencoder, and the ids of those. */
 type Variant = {
@@ -92,12 +96,16 @@ export class OpenModels {
   }
 
   /** Opens a model under its entry's id, unless it is open; with weights of other bits than it has, its memory is freed first. */
-  async open(entry: ModelEntry, { weightBits, ...options }: OpenOptions): Promise<DiffusionModel> {
+  async open(
+    entry: ModelEntry,
+    { weightBits, accept, ...options }: OpenOptions,
+  ): Promise<DiffusionModel> {
     const { id, preview } = entry;
     const known = this.#models.get(id);
     const isAsAsked = weightBits === undefined || weightBits === known?.made.weightBits;
     if (known !== undefined && isAsAsked) return known.plain;
     const parts = known?.parts ?? (await partsOf(entry, options));
+    accept?.(parts);
     await this.close(id);
     const made = { preview, weightBits };
     const plain = new DiffusionModel(this.#runtime, parts, made);

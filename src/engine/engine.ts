@@ -10,7 +10,9 @@ import { EngineError } from '../errors.ts';
 import { ControlNet } from '../models/controlnet.ts';
 import type { Picture } from '../image/picture.ts';
 import { FootprintPlanner } from '../models/footprint.ts';
+import { bytesOfExported } from '../models/exported/exported-bytes.ts';
 import type { AdjunctEntry, ModelEntry } from '../models/manifest.ts';
+import type { ModelParts } from '../models/model-parts.ts';
 import type { TrunkInputs } from '../models/network-inputs.ts';
 import type { OpenPartsOptions } from '../models/open-parts.ts';
 import { TextEncoder as ClipTextEncoder } from '../models/text-encoder.ts';
@@ -238,7 +240,8 @@ export class Engine {
   /**
    * Opens the model that an entry of the manifest describes, under its id; see {@link partsOf}.
    *
-   * @throws EngineError `out-of-memory` before anything is downloaded where the machine has no room for it.
+   * @throws EngineError `out-of-memory` where the machine has no room for it: before anything is downloaded, unless it is made of
+   *   graphs that somebody else exported and the entry does not tell their bytes.
    */
   async openModel(
     entry: ModelEntry,
@@ -246,7 +249,13 @@ export class Engine {
   ): Promise<ModelFacts> {
     const judged = this.#bitsFor(entry, alternatives);
     const { weightBits = judged } = options;
-    const { nativeSize } = await this.#models.open(entry, { ...options, weightBits });
+    const accept = (parts: ModelParts): void => {
+      // Where the entry does not say it, the files tell what somebody else's graphs need.
+      const exportedBytes = entry.exportedBytes ?? bytesOfExported(parts);
+      if (exportedBytes !== undefined)
+        refuseLarge({ ...entry, exportedBytes }, alternatives, this.#planner, true);
+    };
+    const { nativeSize } = await this.#models.open(entry, { ...options, weightBits, accept });
     return { nativeSize };
   }
 

@@ -94,11 +94,14 @@ export function judge(entries: readonly ModelEntry[], planner: FootprintPlanner)
 /**
  * What is said of an entry that is to be opened. Throws EngineError `out-of-memory` when it has no room on the machine: with its
  * size, the machine's limit, and which of the alternatives would fit.
+ *
+ * @param isHere Whether its files were downloaded before this could be told; default no.
  */
 export function refuseLarge(
   entry: ModelEntry,
   alternatives: readonly ModelEntry[],
   planner: FootprintPlanner,
+  isHere = false,
 ): ModelVerdict {
   const { verdict } = judgeOne(entry, planner);
   if (verdict.state !== 'no') return verdict;
@@ -110,7 +113,7 @@ export function refuseLarge(
   ].join('');
   throw new EngineError(
     'out-of-memory',
-    `the model ${entry.id} has no room here, and nothing of it was downloaded. ${verdict.reason}${advice}`,
+    `the model ${entry.id} has no room here${isHere ? '' : ', and nothing of it was downloaded'}. ${verdict.reason}${advice}`,
     { detail: { model: entry.id, bytes: verdict.memoryBytes, limit, isMemoryKnown, instead } },
   );
 }

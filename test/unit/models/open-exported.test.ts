@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openNodeStore } from '../../../src/downloads/node-file-store.ts';
 import { Engine } from '../../../src/engine/engine.ts';
+import type { EngineError } from '../../../src/errors.ts';
 import { ControlNet } from '../../../src/models/controlnet.ts';
 import { DiffusionModel } from '../../../src/models/diffusion-model.ts';
 import { networkOfFolder, partsOfFolder } from '../../../src/models/folder-parts.ts';
@@ -107,6 +108,22 @@ describe('an ONNX folder', () => {
     const again = new DiffusionModel(runtime, await partsOf(entry, { store }));
     expect(asked.filter((path) => path.includes('/resolve/'))).toEqual([]);
     expect((await generate(again, request)).latents).toEqual(first.latents);
+  });
+
+  it('whose entry does not tell what it needs is refused once its files do', async () => {
+    const engine = await Engine.start({ backend: 'wasm', memoryBytes: 100 });
+    const { texts } = await partsOf(onWeb());
+    const weights = [...texts[0].checkpoint.tensors.values()];
+    const bytes = weights.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    expect(bytes).toBeGreaterThan(100);
+    const refusal: unknown = await engine.openModel(onWeb()).catch((error: unknown) => error);
+    expect(refusal).toMatchObject({
+      code: 'out-of-memory',
+      message: expect.not.stringContaining('downloaded') as string,
+      detail: { model: 'toy', limit: 100 },
+    });
+    expect((refusal as EngineError).detail['bytes']).toBeGreaterThanOrEqual(bytes);
+    await engine.dispose();
   });
 
   it('starts from a picture, and takes an autoencoder of safetensors files in place of its own', async () => {
