@@ -62,11 +62,8 @@ export type {
   ComponentCall,
   ComponentKind,
   ComponentSource,
-  EngineOptions,
-  MemoryReport,
-  ModelFacts,
-  OpenModelOptions,
-} from './engine/engine.ts';
+} from './engine/component.ts';
+export type { EngineOptions, MemoryReport, ModelFacts, OpenModelOptions } from './engine/engine.ts';
 export type { Fit, Judgement, ModelVerdict } from './engine/verdicts.ts';
 export type { ClipOutput } from './networks/clip-text.ts';
 export type { Generated, GenerateOptions, GenerateRequest } from './pipelines/generate.ts';

@@ -7,20 +7,13 @@
 
 import { Annotators } from '../annotators/annotators.ts';
 import { EngineError } from '../errors.ts';
-import { ControlNet } from '../models/controlnet.ts';
 import type { Picture } from '../image/picture.ts';
 import { FootprintPlanner } from '../models/footprint.ts';
 import { bytesOfExported } from '../models/exported/exported-bytes.ts';
 import type { AdjunctEntry, ModelEntry } from '../models/manifest.ts';
 import type { ModelParts } from '../models/model-parts.ts';
-import type { TrunkInputs } from '../models/network-inputs.ts';
 import type { OpenPartsOptions } from '../models/open-parts.ts';
-import { TextEncoder as ClipTextEncoder } from '../models/text-encoder.ts';
-import { UNet } from '../models/unet.ts';
 import type { EnlargeOptions } from '../models/upscaler.ts';
-import { Autoencoder } from '../models/vae.ts';
-import type { ClipOutput } from '../networks/clip-text.ts';
-import type { JsonConfig } from '../networks/config.ts';
 import {
   generate,
   type Generated,
@@ -38,10 +31,15 @@ import type { HostTensor } from '../tensor/host-tensor.ts';
 import { describePrompt, type PromptDescription } from '../text/prompt/prompt-description.ts';
 import { readPrompt, type ReadPromptOptions } from '../text/prompt/read-prompt.ts';
 import { SerialQueue } from '../util/serial-queue.ts';
-import { blobSource } from '../weights/byte-source.ts';
-import type { Checkpoint } from '../weights/checkpoint.ts';
-import { openCheckpoint } from '../weights/safetensors.ts';
 import { OpenModels, type Adjuncts } from './adjuncts.ts';
+import {
+  evaluateComponent,
+  openComponent,
+  type CallOptions,
+  type Component,
+  type ComponentCall,
+  type ComponentSource,
+} from './component.ts';
 import { judge, refuseLarge, type Judgement } from './verdicts.ts';
 
 /** Options of {@link Engine.start} that survive a worker's boundary. */
@@ -63,46 +61,6 @@ export type EngineOptions = Pick<
    * see {@link MachineProfile}, and there is no budget.
    */
   readonly memoryBytes?: number | undefined;
-};
-
-/** Which network a component is. */
-export type ComponentKind = 'text_encoder' | 'unet' | 'controlnet' | 'vae';
-
-/** A network to load: its config.json, and its weights as safetensors files or as an open checkpoint. */
-export type ComponentSource = {
-  readonly kind: ComponentKind;
-  readonly config: JsonConfig;
-  readonly weights: Blob | readonly Blob[] | Checkpoint;
-};
-
-/** One evaluation of a component. */
-export type ComponentCall =
-  | {
-      readonly kind: 'text_encoder';
-      /** Token ids row by row. */
-      readonly ids: readonly number[];
-      /** Tokens a row, at most 77. */
-      readonly tokens: number;
-      readonly outputs: readonly ClipOutput[];
-    }
-  | ({
-      readonly kind: 'unet';
-      readonly control?: readonly Readonly<Record<string, HostTensor>>[];
-    } & TrunkInputs)
-  | ({
-      readonly kind: 'controlnet';
-      readonly hint: HostTensor;
-      readonly conditioningScale: number;
-      readonly isGuess?: boolean;
-    } & TrunkInputs)
-  | { readonly kind: 'vae'; readonly decode: HostTensor }
-  | { readonly kind: 'vae'; readonly encode: HostTensor };
-
-/** Options of a call. */
-export type CallOptions = {
-  readonly signal?: AbortSignal | undefined;
-  /** Bytes of weights loaded, of all that the call's graph needs. */
-  readonly onProgress?: ((bytesDone: number, bytesTotal: number) => void) | undefined;
 };
 
 /** Options of {@link Engine.openModel}. */
@@ -142,17 +100,10 @@ export type MemoryReport = {
   readonly uploadedBytes: number;
 };
 
-type Loaded = { readonly checkpoint: Checkpoint } & (
-  | { readonly kind: 'text_encoder'; readonly model: ClipTextEncoder }
-  | { readonly kind: 'unet'; readonly model: UNet }
-  | { readonly kind: 'controlnet'; readonly model: ControlNet }
-  | { readonly kind: 'vae'; readonly model: Autoencoder }
-);
-
 /** See the file's header. */
 export class Engine {
   readonly #runtime: Runtime;
-  readonly #components = new Map<string, Loaded>();
+  readonly #components = new Map<string, Component>();
   readonly #models: OpenModels;
   readonly #annotators: Annotators;
   readonly #drawing = new SerialQueue();
@@ -193,19 +144,14 @@ export class Engine {
   }
 
   /** Opens a component under `id`; its weights are loaded by the first call that needs them. */
-  async load(
-    id: string,
-    { kind, config, weights }: ComponentSource,
-    { signal }: CallOptions = {},
-  ): Promise<void> {
+  async load(id: string, source: ComponentSource, { signal }: CallOptions = {}): Promise<void> {
     if (this.#components.has(id)) {
       throw new EngineError(
         'invalid-argument',
         `a component ${id} is loaded already; unload it first`,
       );
     }
-    const checkpoint = await openWeights(id, weights, signal);
-    this.#components.set(id, this.#open(kind, config, checkpoint));
+    this.#components.set(id, await openComponent(this.#runtime, id, source, signal));
   }
 
   /** Evaluates the component `id`; outputs by name, pictures as [B, C, H, W]. */
@@ -228,7 +174,7 @@ export class Engine {
         `the component ${id} is a ${loaded.kind}, not a ${call.kind}`,
       );
     }
-    const outputs = await evaluate(loaded, call, options);
+    const outputs = await evaluateComponent(loaded, call, options);
     return outputs as Record<string, HostTensor>;
   }
 
@@ -346,62 +292,10 @@ export class Engine {
     this.#models.clear();
     await this.#runtime.dispose();
   }
-
-  #open(kind: ComponentKind, config: JsonConfig, checkpoint: Checkpoint): Loaded {
-    const runtime = this.#runtime;
-    switch (kind) {
-      case 'text_encoder':
-        return { kind, checkpoint, model: new ClipTextEncoder(runtime, config, checkpoint) };
-      case 'unet':
-        return { kind, checkpoint, model: new UNet(runtime, config, checkpoint) };
-      case 'controlnet':
-        return { kind, checkpoint, model: new ControlNet(runtime, config, checkpoint) };
-      case 'vae':
-        return { kind, checkpoint, model: new Autoencoder(runtime, config, checkpoint) };
-      default:
-        return kind satisfies never;
-    }
-  }
 }
 
 /** GiB of main memory where the browser says so; see {@link MemoryHints}. */
 function deviceMemory(): number | undefined {
   if (typeof navigator === 'undefined') return undefined;
   return (navigator as Navigator & { readonly deviceMemory?: number }).deviceMemory;
-}
-
-async function openWeights(
-  id: string,
-  weights: ComponentSource['weights'],
-  signal: AbortSignal | undefined,
-): Promise<Checkpoint> {
-  if ('tensors' in weights) return weights;
-  const blobs = weights instanceof Blob ? [weights] : weights;
-  const sources = blobs.map((blob, i) => {
-    const name = blob instanceof File ? blob.name : `${id} (file ${i + 1} of ${blobs.length})`;
-    return blobSource(blob, name);
-  });
-  return openCheckpoint(id, sources, signal === undefined ? {} : { signal });
-}
-
-async function evaluate(
-  loaded: Loaded,
-  call: ComponentCall,
-  options: CallOptions,
-): Promise<Record<string, unknown>> {
-  if (loaded.kind === 'text_encoder' && call.kind === 'text_encoder') {
-    return loaded.model.encode(call.ids, call.tokens, call.outputs, options);
-  }
-  if (loaded.kind === 'unet' && call.kind === 'unet') {
-    return { out_sample: await loaded.model.predict(call, options) };
-  }
-  if (loaded.kind === 'controlnet' && call.kind === 'controlnet') {
-    return loaded.model.residuals(call, options);
-  }
-  if (loaded.kind === 'vae' && call.kind === 'vae') {
-    return 'decode' in call
-      ? { image: await loaded.model.decode(call.decode, options) }
-      : { encoded: await loaded.model.encode(call.encode, options) };
-  }
-  throw new EngineError('invalid-argument', `a ${loaded.kind} cannot answer a ${call.kind} call`);
 }

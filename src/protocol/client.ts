@@ -4,10 +4,8 @@
 
 import { proxy, releaseProxy, wrap, type Remote } from 'comlink';
 
+import type { CallOptions, ComponentCall, ComponentSource } from '../engine/component.ts';
 import type {
-  CallOptions,
-  ComponentCall,
-  ComponentSource,
   EngineEnlargeOptions,
   EngineGenerated,
   EngineGenerateOptions,

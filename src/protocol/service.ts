@@ -4,10 +4,9 @@
 
 import { proxy } from 'comlink';
 
+import type { ComponentCall, ComponentSource } from '../engine/component.ts';
 import {
   Engine,
-  type ComponentCall,
-  type ComponentSource,
   type EngineEnlargeOptions,
   type EngineGenerated,
   type EngineOptions,
