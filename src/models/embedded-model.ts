@@ -1,5 +1,5 @@
 /**
- * The embedded models: emoji-64 and what goes with it, a LoRA and a ControlNet. They are part of the package.
+ * The embedded models: emoji-64 and what goes with it, a LoRA, a ControlNet and an upscaler. They are part of the package.
  *
  * Their configs are part of the code. The other files are named by literal URLs relative to this module, which bundlers
  * understand: they copy the files beside what they write and put in the new addresses.
@@ -46,6 +46,10 @@ const FILES: ReadonlyMap<string, URL> = new Map([
   [
     'emoji-64/vae/diffusion_pytorch_model.safetensors',
     new URL('../../models/emoji-64/vae/diffusion_pytorch_model.safetensors', import.meta.url),
+  ],
+  [
+    'realesr-animevideov3/model.safetensors',
+    new URL('../../models/realesr-animevideov3/model.safetensors', import.meta.url),
   ],
   ['ink-sketch/model.safetensors', new URL('../../models/ink-sketch/model.safetensors', import.meta.url)],
   [

@@ -35,10 +35,13 @@ const entryOf = (file: string): AdjunctEntry => ({
 });
 
 /** The picture of a golden array in [0, 1], and the one that spandrel made of it. */
-async function goldenPictures(name: string): Promise<{ picture: Picture; expected: Picture }> {
-  const golden = await openGolden(readGolden, 'upscalers');
+async function goldenPictures(
+  name: string,
+  file = 'upscalers',
+): Promise<{ picture: Picture; expected: Picture }> {
+  const golden = await openGolden(readGolden, file);
   const pictureOf = (part: string): Picture => {
-    const { shape, data } = golden.float32(`${name}/${part}`);
+    const { shape, data } = golden.float32(name === '' ? part : `${name}/${part}`);
     const [, , height = 0, width = 0] = shape;
     const picture = blankPicture(width, height, 3);
     for (let i = 0; i < picture.data.length; i++) {
@@ -71,6 +74,16 @@ describe('a picture', () => {
     expect(
       furthest(await engine.enlarge(entry, { picture, scale: 3 }), resized),
     ).toBeLessThanOrEqual(2);
+  });
+
+  test('that the embedded model drew is enlarged by the embedded upscaler as spandrel does it', async () => {
+    const { models, adjuncts } = shippedManifest();
+    const [emoji] = models;
+    const entry = adjuncts.find(({ id }) => id === emoji?.upscaler);
+    expect(entry?.source.kind).toBe('embedded');
+    const { picture, expected } = await goldenPictures('', 'embedded-upscaler');
+    const larger = await engine.enlarge(entry as AdjunctEntry, { picture, scale: 4 });
+    expect(furthest(larger, expected)).toBeLessThanOrEqual(1);
   });
 
   test('with alpha keeps it, enlarged by the filter', async () => {
