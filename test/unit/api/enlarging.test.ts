@@ -79,7 +79,7 @@ describe('a picture', () => {
   test('that the embedded model drew is enlarged by the embedded upscaler as spandrel does it', async () => {
     const { models, adjuncts } = shippedManifest();
     const [emoji] = models;
-    const entry = adjuncts.find(({ id }) => id === emoji?.upscaler);
+    const entry = adjuncts?.find(({ id }) => id === emoji?.upscaler);
     expect(entry?.source.kind).toBe('embedded');
     const { picture, expected } = await goldenPictures('', 'embedded-upscaler');
     const larger = await engine.enlarge(entry as AdjunctEntry, { picture, scale: 4 });
