@@ -113,7 +113,7 @@ function facts(meta: SuccessBody['meta'], seconds: number): string {
   const scheduler = String(meta['scheduler']);
   const label = scheduler in SCHEDULER_LABELS;
   return [
-    `${meta['W']} × ${meta['H']}`,
+    `${meta['W']} × ${meta['H']}${meta['upscale'] === 'no' ? '' : `, enlarged ${meta['upscale']} ×`}`,
     `${meta['steps']} steps`,
     `guidance ${meta['guidance_scale']}`,
     ...(typeof meta['strength'] === 'number' ? [`strength ${meta['strength']}`] : []),

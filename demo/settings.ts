@@ -24,6 +24,7 @@ const KEPT = [
   'negative_prompt',
   'model_id',
   'size',
+  'upscale',
   'samples',
   'num_inference_steps',
   'guidance_scale',
@@ -200,6 +201,7 @@ export class Settings {
     this.#set('num_inference_steps', String(steps));
     this.#set('guidance_scale', String(guidanceScale));
     this.#set('scheduler', scheduler);
+    this.#set('upscale', '1');
     this.#set('samples', '1');
     this.#fillExtras();
     const vae = this.#vaes.get(model.id);
@@ -222,7 +224,9 @@ export class Settings {
     const scheduler = byId('scheduler', HTMLSelectElement).selectedOptions[0]?.text ?? '';
     const steps = this.#get('num_inference_steps');
     const { fields, names } = this.#extras;
-    const facts = [`${width} × ${height}`, `${steps} steps`, scheduler, ...names];
+    const times = Number(this.#get('upscale'));
+    const larger = times > 1 ? `, then ${width * times} × ${height * times}` : '';
+    const facts = [`${width} × ${height}${larger}`, `${steps} steps`, scheduler, ...names];
     byId('recap', HTMLElement).textContent = facts.join(' · ');
     if (!this.#isRestored) return;
     const kept: Kept = { isOpen: String(this.#folder.open), ...fields };

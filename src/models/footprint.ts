@@ -10,6 +10,7 @@ import type { WeightBits } from '../graph/builder.ts';
 import type { ClipOutput } from '../networks/clip-text.ts';
 import type { JsonConfig } from '../networks/config.ts';
 import { sizeMultiple } from '../networks/unet-config.ts';
+import type { UpscalerConfig } from '../networks/upscaler-config.ts';
 import { imaginedHost, type MachineProfile } from '../runtime/machine.ts';
 import type { Violation } from '../runtime/plan.ts';
 import { Runtime } from '../runtime/runtime.ts';
@@ -20,6 +21,7 @@ import type { ExportedBytes } from './needed-files.ts';
 import { TextEncoder } from './text-encoder.ts';
 import { tilesOf } from './tiling.ts';
 import { UNet } from './unet.ts';
+import { Upscaler } from './upscaler.ts';
 import { Autoencoder } from './vae.ts';
 
 /** One network at one size. */
@@ -46,6 +48,14 @@ export type Footprint = {
   readonly decoder: StageFootprint;
   /** How many tiles a picture is decoded in. */
   readonly tiles: number;
+};
+
+/** An upscaler at work on a picture. */
+export type EnlargingFootprint = {
+  /** One tile. */
+  readonly tile: StageFootprint;
+  /** How many tiles there are, and the sides of one in pixels. */
+  readonly tiles: ReturnType<Upscaler['tilesFor']>;
 };
 
 /** What a footprint is told of. */
@@ -84,26 +94,37 @@ export class FootprintPlanner {
     { weightBits, hasLightVae }: FootprintForm,
     exported: ExportedBytes = {},
   ): Footprint {
-    let networks = this.#sets.get(weightBits);
-    if (networks === undefined) {
-      networks = new ImaginedNetworks(this.machine, weightBits);
-      this.#sets.set(weightBits, networks);
-    }
+    const networks = this.#networks(weightBits);
     const decoder = networks.vae(hasLightVae ? LIGHT_VAE : vae);
     const { scale, config } = decoder;
     const [height, width] = [size.height / scale, size.width / scale];
     const latents = [size.rows, config.latentChannels, height, width] as const;
-    const all = networks;
     const { text_encoder: first, text_encoder_2: second, vae_decoder: half } = exported;
     const decoding = networks.decoding(decoder, height, width);
     return {
       texts: texts.map((text, i) =>
-        asExported(all.encoding(text, texts.length > 1), i === 0 ? first : second),
+        asExported(networks.encoding(text, texts.length > 1), i === 0 ? first : second),
       ),
       unet: asExported(networks.evaluation(unet, latents), exported.unet),
       decoder: asExported(decoding.decoder, hasLightVae ? undefined : half),
       tiles: decoding.tiles,
     };
+  }
+
+  /** What an upscaler needs to enlarge a picture of this size in pixels. */
+  enlarging(
+    config: UpscalerConfig,
+    size: Pick<FootprintSize, 'width' | 'height'>,
+  ): EnlargingFootprint {
+    return this.#networks(16).enlarging(config, size);
+  }
+
+  #networks(weightBits: WeightBits): ImaginedNetworks {
+    const known = this.#sets.get(weightBits);
+    if (known !== undefined) return known;
+    const networks = new ImaginedNetworks(this.machine, weightBits);
+    this.#sets.set(weightBits, networks);
+    return networks;
   }
 }
 
@@ -162,6 +183,19 @@ class ImaginedNetworks {
     return footprintOf(this.#runtime.fit(stage, variant, inputs));
   }
 
+  enlarging(
+    config: UpscalerConfig,
+    { width, height }: Pick<FootprintSize, 'width' | 'height'>,
+  ): EnlargingFootprint {
+    const upscaler = this.#once(
+      config,
+      (id) => new Upscaler(this.#runtime, { config, checkpoint: assumedCheckpoint(id) }),
+    );
+    const tiles = upscaler.tilesFor(height, width);
+    const image = { dims: [1, 3, tiles.height, tiles.width] };
+    return { tile: footprintOf(this.#runtime.fit(upscaler.stage, null, { image })), tiles };
+  }
+
   decoding(
     vae: Autoencoder,
     height: number,
@@ -186,7 +220,7 @@ class ImaginedNetworks {
     }
   }
 
-  #once<T>(json: JsonConfig, make: (id: string) => T): T {
+  #once<T>(json: JsonConfig | UpscalerConfig, make: (id: string) => T): T {
     const id = JSON.stringify(json);
     const known = this.#known.get(id) as T | undefined;
     if (known !== undefined) return known;

@@ -41,8 +41,13 @@ const TILE_BYTES = 256 * 2 ** 20;
 /** Pixels of the largest result: three bytes each, and a browser holds it several times over while it is written. */
 const MAX_PIXELS = 2 ** 27;
 
-/** Tiles of one axis: where each starts, and the part of it that is kept; in units. */
-type Cut = { readonly start: number; readonly from: number; readonly to: number };
+/** A tile on one axis: where it starts, its length, and the part of it that is kept; in units. */
+type Cut = {
+  readonly start: number;
+  readonly length: number;
+  readonly from: number;
+  readonly to: number;
+};
 
 /** See the file's header. */
 export class Upscaler {
@@ -102,13 +107,24 @@ export class Upscaler {
   }
 
   /**
-   * Edge in pixels of the tiles that a picture of this size is cut into; undefined where it is not cut.
+   * How many tiles a picture of this size is cut into, and their sides in pixels: those of the picture where it is one.
    *
    * @throws EngineError `unsupported` when even the smallest tile exceeds the device's limits.
    */
-  tileFor(height: number, width: number): number | undefined {
-    const tile = fittingTile(this.#search(height, width));
-    return tile && tile * this.#unit;
+  tilesFor(
+    height: number,
+    width: number,
+  ): { readonly count: number; readonly height: number; readonly width: number } {
+    const search = this.#search(height, width);
+    const tile = fittingTile(search) ?? Math.max(search.height, search.width);
+    const [rows, columns] = [cuts(search.height, tile), cuts(search.width, tile)];
+    const sideOf = ([first]: readonly Cut[], side: number): number =>
+      Math.min((first?.length ?? 0) * this.#unit, side);
+    return {
+      count: rows.length * columns.length,
+      height: sideOf(rows, height),
+      width: sideOf(columns, width),
+    };
   }
 
   #search(height: number, width: number): TileSearch {
@@ -152,8 +168,8 @@ export class Upscaler {
         const place = {
           top,
           left,
-          height: Math.min(tile * unit, height - top),
-          width: Math.min(tile * unit, width - left),
+          height: Math.min(row.length * unit, height - top),
+          width: Math.min(column.length * unit, width - left),
         };
         const part = await this.run(planesOf(picture, place), options);
         lay(result, part, { row, column, factor: unit * scale });
@@ -164,13 +180,17 @@ export class Upscaler {
   }
 }
 
-/** Tiles of an axis, each kept up to the middle of what it shares with its neighbour. */
+/** Tiles of an axis, no longer than they need be, each kept up to the middle of what it shares with its neighbour. */
 function cuts(size: number, tile: number): Cut[] {
-  const starts = tileStarts(size, tile, 2 * MARGIN);
+  const overlap = 2 * MARGIN;
+  const { length: count } = tileStarts(size, tile, overlap);
+  const length = Math.ceil((size + (count - 1) * overlap) / count);
+  const starts = tileStarts(size, length, overlap);
   const middle = (i: number): number =>
-    Math.floor(((starts[i] as number) + tile + (starts[i + 1] as number)) / 2);
+    Math.floor(((starts[i] as number) + length + (starts[i + 1] as number)) / 2);
   return starts.map((start, i) => ({
     start,
+    length,
     from: i === 0 ? 0 : middle(i - 1),
     to: i === starts.length - 1 ? size : middle(i),
   }));

@@ -147,3 +147,28 @@ describe('a footprint', () => {
     expect(at('sd1').unet.seconds).toBeUndefined();
   });
 });
+
+describe('an upscaler', () => {
+  const enlarger = new FootprintPlanner(MACHINES['8 GB']);
+  const size = { width: 512, height: 512 };
+
+  // As many parameters as Real-ESRGAN's published files have.
+  it.each([
+    [{ kind: 'rrdb', features: 64, growth: 32, blocks: 23, unshuffle: 1 }, 16_697_987],
+    [{ kind: 'compact', features: 64, convolutions: 34, scale: 4 }, 1_213_296],
+  ] as const)('%j has as many weights as the published one', (config, parameters) => {
+    const { tile } = enlarger.enlarging(config, size);
+    expect(tile.weightBytes).toBe(2 * parameters);
+    expect(tile.problem).toBeUndefined();
+  });
+
+  it('is cut into tiles that cover the picture within their memory', () => {
+    const config = { kind: 'rrdb', features: 64, growth: 32, blocks: 23, unshuffle: 1 } as const;
+    const { tile, tiles } = enlarger.enlarging(config, size);
+    expect(tile.workBytes).toBeLessThanOrEqual(256 * 2 ** 20);
+    const along = Math.sqrt(tiles.count);
+    expect(along * tiles.width - (along - 1) * 20).toBeGreaterThanOrEqual(512);
+    const small = enlarger.enlarging(config, { width: 64, height: 48 });
+    expect(small.tiles).toEqual({ count: 1, width: 64, height: 48 });
+  });
+});
