@@ -79,6 +79,9 @@ export type StoreUsage = {
   readonly persisted: boolean | undefined;
 };
 
+/** What somebody says who wants a file that others may be at. */
+type Joining = { readonly path: string; readonly isJoining: true };
+
 /** See the file's header. Every tab, worker or process opens a store of its own over the same folder. */
 export class DownloadStore {
   /** Access tokens by host. */
@@ -124,12 +127,19 @@ export class DownloadStore {
     const { path } = file;
     let isOurs = false;
     const channel = new BroadcastChannel(this.#name('progress'));
-    channel.addEventListener('message', ({ data }: MessageEvent<DownloadProgress>) => {
-      if (!isOurs && data.path === path) onProgress?.(data);
-    });
+    const tell = (progress: DownloadProgress | undefined): void => {
+      if (isOurs && progress !== undefined && progress.phase !== 'done')
+        channel.postMessage(progress);
+    };
     const reporter = new ProgressReporter(path, this.#context.clock, (progress) => {
       onProgress?.(progress);
-      if (isOurs && progress.phase !== 'done') channel.postMessage(progress);
+      tell(progress);
+    });
+    channel.addEventListener('message', ({ data }: MessageEvent<DownloadProgress | Joining>) => {
+      if (data.path !== path) return;
+      // Whoever comes later hears how far it is, also when no more comes.
+      if ('isJoining' in data) tell(reporter.latest);
+      else if (!isOurs) onProgress?.(data);
     });
     const work = async (): Promise<ByteSource> => {
       isOurs = true;
@@ -137,6 +147,7 @@ export class DownloadStore {
     };
     try {
       reporter.report('waiting');
+      channel.postMessage({ path, isJoining: true } satisfies Joining);
       const source = await this.#locks.hold(this.#name(path), work, { signal: stop });
       if (source === undefined) throw new Error('a lock that was waited for was not given');
       return source;

@@ -104,6 +104,11 @@ export class ProgressReporter {
     this.#send(this.#snapshot(phase));
   }
 
+  /** What there is to report now, reported or not; undefined before the first report. */
+  get latest(): DownloadProgress | undefined {
+    return this.#phase === undefined ? undefined : this.#snapshot(this.#phase);
+  }
+
   #snapshot(phase: DownloadPhase): DownloadProgress {
     const [received, total] = [this.#received, this.#total];
     const rate = phase === 'downloading' ? this.#meter?.bytesPerSecond : undefined;

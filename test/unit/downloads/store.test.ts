@@ -195,12 +195,17 @@ describe('a cancelled download', () => {
 describe('two stores over one folder', () => {
   test('download a file once, and the one that waits hears how it goes', async () => {
     const { server, open } = scene();
-    const url = server.host('shared', { size, chunkBytes: 20_000, pauseMs: 5 });
+    const file = { size, chunkBytes: size / 10, pauseMs: 5, holdsAt: size / 2 };
+    const url = server.host('shared', file);
     const reports: DownloadProgress[] = [];
     const onProgress = (progress: DownloadProgress): void => void reports.push(progress);
-    const first = open().download({ url, path: 'shared', sha256 });
-    await expect.poll(() => server.requests('shared').length).toBe(1);
-    const second = open().download({ url, path: 'shared', sha256 }, { onProgress });
+    const target = { url, path: 'shared', sha256 };
+    const first = open().download(target);
+    await expect.poll(() => server.sent('shared')).toBe(size / 2);
+    const second = open().download(target, { onProgress });
+    // The server sends nothing now: this is told because somebody came.
+    await expect.poll(() => reports.at(-1)).toMatchObject({ phase: 'downloading', total: size });
+    server.release('shared');
     const [one, two] = await Promise.all([first, second]);
     expect(await sha256OfSource(one)).toBe(sha256);
     expect(await sha256OfSource(two)).toBe(sha256);
