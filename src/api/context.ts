@@ -7,6 +7,7 @@ import type { JobQueue } from '../jobs/job-queue.ts';
 import { StepTimes } from '../jobs/step-times.ts';
 import type { Artist, ArtistOptions } from './artist.ts';
 import type { Library } from './library/library.ts';
+import { LoadLog } from './load-log.ts';
 import type { ModelRegistry } from './model-registry.ts';
 import { RepetitionFilter } from './repetition-filter.ts';
 import type { OutputLinks } from './outputs.ts';
@@ -36,6 +37,8 @@ export type ApiContext = {
   readonly models: ModelRegistry;
   /** What adds to the models and takes away; undefined: they stay as they are. */
   readonly library?: Library | undefined;
+  /** What became of loads that were asked for. */
+  readonly loads: LoadLog;
   readonly queue: JobQueue;
   readonly links: OutputLinks;
   readonly stepTimes: StepTimes;
@@ -72,6 +75,7 @@ const DEFAULT_SETTINGS: Settings = {
 export function apiContext({ settings, clock = systemClock, ...options }: ApiOptions): ApiContext {
   return {
     clock,
+    loads: new LoadLog(),
     stepTimes: new StepTimes(),
     repetitions: new RepetitionFilter(clock),
     upstreams: [],

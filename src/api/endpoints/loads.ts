@@ -71,10 +71,11 @@ async function loaded(
   { waitSeconds, signal }: Call,
   context: ApiContext,
 ): Promise<object> {
-  const { library, settings, clock } = context;
+  const { library, loads, settings, clock } = context;
   if (library === undefined) return errorBody('Nothing can be added here.');
   checkAddress(load);
   if (load.isForced) await forget(load.id, library);
+  loads.set(load.id, { status: 'processing' });
   const looking = library.add(load.address, {
     id: load.id,
     kind: load.kind,
@@ -127,12 +128,15 @@ async function come(load: Load, entry: LibraryEntry, context: ApiContext): Promi
     if (isUseless && entry.isOwn) await library?.remove(entry);
     throw error;
   }
+  context.loads.forget(load.id);
   await tell(load, { status: 'success', message: 'model loaded' }, context);
 }
 
 async function report(load: Load, error: unknown, context: ApiContext): Promise<void> {
   const message = error instanceof Error ? error.message : String(error);
-  await tell(load, { status: 'failed', message }, context);
+  const news = { status: 'failed', message } as const;
+  context.loads.set(load.id, news);
+  await tell(load, news, context);
 }
 
 async function tell(

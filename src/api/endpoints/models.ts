@@ -41,16 +41,30 @@ export async function syncModels(_: Call, { models }: ApiContext): Promise<objec
   };
 }
 
-/** verify_model: whether there is such a model, and whether it is still coming. */
+/** verify_model: whether there is such a model, whether it is still coming, and why it has not come. */
 export async function verifyModel(call: Call, context: ApiContext): Promise<object> {
+  const { model_id: name } = readBody(call.body, MODEL_FIELDS).fields;
+  const load = context.loads.of(name);
+  // What proved to be no use is on no list; what could not be had may have come since, on a page's shelf.
+  if (load?.status === 'failed' && !(await isHere(name, context))) return load;
+  const activeOf = (id: string) => context.library?.downloads().find((each) => each.id === id);
+  if (load?.status === 'processing' && activeOf(name) === undefined) {
+    return { status: 'processing', message: 'Model is being looked at' };
+  }
   const { id } = listed(call, context);
-  const active = context.library?.downloads().find((each) => each.id === id);
+  const active = activeOf(id);
   if (active !== undefined) {
     const { received, total } = active.progress;
     const share = total === undefined ? '' : ` (${Math.floor((100 * received) / total)} %)`;
     return { status: 'processing', message: `Model is being downloaded${share}` };
   }
   return { status: 'success', message: 'Model exists on server' };
+}
+
+async function isHere(name: string, { library }: ApiContext): Promise<boolean> {
+  const own = library?.entries().filter(({ id, isOwn }) => id === name && isOwn) ?? [];
+  const stored = own.length === 0 ? [] : await library?.stored(own);
+  return stored?.some(({ state }) => state === 'here') ?? false;
 }
 
 /** model_reload: opens a model in its turn, and answers that this has begun. */
@@ -75,6 +89,7 @@ export async function deleteModel(call: Call, context: ApiContext): Promise<obje
   const { id } = listed(call, context);
   const { library } = context;
   const own = library?.entries().find((entry) => entry.id === id && entry.isOwn);
+  context.loads.forget(id);
   if (own !== undefined) {
     await library?.remove(own);
     return { status: 'success', message: 'Model deleted on server' };

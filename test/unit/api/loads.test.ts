@@ -2,7 +2,7 @@
  * The endpoints that add models and take them away, over a real store and a server with tiny models.
  */
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -10,11 +10,14 @@ import { Client } from '../../../src/api/client.ts';
 import { openNodeStore } from '../../../src/downloads/node-file-store.ts';
 import { EntryFiles } from '../../../src/engine/entry-files.ts';
 import { shippedManifest } from '../../../src/models/manifest.ts';
+import { GOLDENS } from '../../support/goldens.ts';
 import { ModelServer } from '../../support/model-server.ts';
 
 let server: ModelServer;
 let folder: string;
 let client: Client;
+/** What happens between the look at a file and its download. */
+let beforeDownload: (() => void) | undefined;
 
 beforeEach(async () => {
   server = await ModelServer.start();
@@ -22,7 +25,15 @@ beforeEach(async () => {
   const store = openNodeStore(folder);
   const start = (): Promise<never> => Promise.reject(new Error('nothing is drawn here'));
   client = new Client(start, shippedManifest(), undefined, {
-    files: async () => new EntryFiles(async () => store),
+    files: async () => {
+      const files = new EntryFiles(async () => store);
+      const download = files.download.bind(files);
+      files.download = async (...args) => {
+        beforeDownload?.();
+        return download(...args);
+      };
+      return files;
+    },
   });
 });
 
@@ -53,6 +64,24 @@ it('a model is loaded, listed, there, and deleted', async () => {
   });
   expect(await ask('verify_model', { model_id: 'mine' })).toMatchObject({ status: 'error' });
   expect((await client.library.storage()).usage).toBe(0);
+});
+
+it('a model that comes to nothing after the reply says why, until it is loaded again', async () => {
+  const name = 'mine.safetensors';
+  const bytes = await readFile(join(GOLDENS, 'tiny-sd15.ldm.safetensors'));
+  const load = { url: `${server.origin}/${name}`, model_id: 'mine', force_load: 'yes' };
+  const verified = () => ask('verify_model', { model_id: 'mine' });
+  server.files.set(name, bytes);
+  beforeDownload = () => server.files.delete(name);
+  expect(await ask('load_model', load)).toMatchObject({ status: 'success' });
+  await expect.poll(verified).toMatchObject({ status: 'failed' });
+  expect(JSON.stringify(await verified())).toContain('mine.safetensors at the address given');
+
+  server.files.set(name, bytes);
+  beforeDownload = undefined;
+  expect(await ask('load_model', load)).toMatchObject({ status: 'success' });
+  expect(await verified()).toMatchObject({ status: 'processing' });
+  await expect.poll(verified).toEqual({ status: 'success', message: 'Model exists on server' });
 });
 
 it('an autoencoder is loaded by load_vae, and nothing else', async () => {
