@@ -32,16 +32,14 @@ export class ShelfAdd {
       void this.#byAddress();
     });
     this.#address.addEventListener('input', () => this.#tell(''));
-    byId('choose-weights', HTMLButtonElement).addEventListener('click', () => this.choose());
-    byId('choose-folder', HTMLButtonElement).addEventListener('click', () => {
-      void this.#pick('folder');
-    });
+    byId('choose-weights', HTMLButtonElement).addEventListener('click', () => this.choose('files'));
+    byId('choose-folder', HTMLButtonElement).addEventListener('click', () => this.choose('folder'));
     this.#listen();
   }
 
-  /** Lets a person choose files. */
-  choose(): void {
-    void this.#pick('files');
+  /** Lets a person choose files, or a folder. */
+  choose(what: 'files' | 'folder'): void {
+    void this.#pick(what);
   }
 
   async #pick(what: 'files' | 'folder'): Promise<void> {

@@ -93,7 +93,7 @@ export function transferText(progress: EntryProgress): string {
     total === undefined ? bytesText(received) : `${bytesText(received)} of ${bytesText(total)}`;
   switch (phase) {
     case 'waiting':
-      return 'Waiting for its turn';
+      return received === 0 ? 'Waiting for its turn' : `${amount} · waiting for the rest`;
     case 'checking':
       return `Reading what is here again · ${amount}`;
     case 'retrying':

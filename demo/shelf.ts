@@ -246,7 +246,7 @@ export class Shelf {
         await this.#downloads.attempt(name, () => this.#library.unlock(name));
         return;
       case 'find':
-        this.#add.choose();
+        this.#add.choose(this.#isFolder(name) ? 'folder' : 'files');
         return;
       default:
         step satisfies never;
@@ -287,6 +287,12 @@ export class Shelf {
     await this.judge();
     this.#cards.get(keyOf(first))?.focus();
     this.#say(`${entries.map(({ entry }) => entry.name).join(', ')} is on the shelf.`);
+  }
+
+  /** Whether an entry is a folder of the person's own. */
+  #isFolder(name: EntryName): boolean {
+    const { source } = this.#items.find((item) => keyOf(item) === keyOf(name))?.entry ?? {};
+    return source?.kind === 'local' && source.file === undefined;
   }
 
   #title(name: EntryName): string {

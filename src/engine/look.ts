@@ -89,7 +89,7 @@ export async function lookAtFiles(
     const source = { kind: 'local', key, file: path, blobs } as const;
     return entryOf(found, source, { name: path, bytes: blob.size, options });
   }
-  const source = { kind: 'local', key, blobs } as const;
+  const source = { kind: 'local', key, folder: name, blobs } as const;
   const none = (): Promise<DownloadStore> => Promise.reject(new Error('nothing is stored'));
   const folder = localFolder(name, source, none);
   const found = await identifyFolder(folder, signal);

@@ -16,6 +16,8 @@ export type LocalSource = {
   readonly key: string;
   /** Name of the single file; absent: they are a folder. */
   readonly file?: string;
+  /** Name of the folder; what was added by older versions has none. */
+  readonly folder?: string;
   /** The files as Blobs, by their paths in the folder; what is not there may be in the store. */
   readonly blobs?: Readonly<Record<string, unknown>>;
 };

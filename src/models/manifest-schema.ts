@@ -39,6 +39,7 @@ const Source = v.variant('kind', [
     kind: v.literal('local'),
     key: text,
     file: v.exactOptional(text),
+    folder: v.exactOptional(text),
     blobs: v.exactOptional(v.record(v.string(), v.unknown())),
   }),
 ]);

@@ -288,7 +288,8 @@ export class Library implements LibraryActions {
     const bytes = Object.values(blobs).reduce((sum, { size }) => sum + size, 0);
     const own = this.#own.all.find(({ named: { entry } }) => {
       const { source, downloadBytes } = entry;
-      return source.kind === 'local' && source.file === name && downloadBytes === bytes;
+      if (source.kind !== 'local') return false;
+      return (source.file ?? source.folder) === name && downloadBytes === bytes;
     });
     if (own === undefined) return undefined;
     await this.#own.put(withFiles(own.named, blobs), handle ?? own.record.handle);

@@ -114,7 +114,8 @@ describe('the words', () => {
       '1.20 GB of 2.40 GB · 20.0 MB/s · 1 min 0 s left',
     );
     expect(transferText({ phase: 'downloading', received: 5e6 })).toBe('5.0 MB');
-    expect(transferText({ ...start, phase: 'waiting' })).toBe('Waiting for its turn');
+    expect(transferText({ ...start, received: 0, phase: 'waiting' })).toBe('Waiting for its turn');
+    expect(transferText({ ...start, phase: 'waiting' })).toMatch(/ · waiting for the rest$/);
   });
 
   test('tell how much is used', () => {
