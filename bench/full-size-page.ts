@@ -1,8 +1,9 @@
 /**
- * `npm run bench -- full-size-page --path FILE [--backend webgpu|wasm] [--steps N] [--memory GB] [--download-only]`: a single file of real
- * size, which `full-size-model` wrote, through the built page in Chromium: added to the shelf by its address, downloaded from
- * a server on this machine into the browser's own storage, drawn with at 64x64 pixels and compared with the picture of
- * diffusers; seconds, bytes, and the peak memory of each of the browser's processes. Without a GPU, WebGPU is SwiftShader.
+ * `npm run bench -- full-size-page --path FILE [--model sd15|sdxl] [--backend webgpu|wasm] [--steps N] [--memory GB] [--bits 16|8|4]
+ * [--download-only]`: a single file of real size, which `full-size-model` wrote, through the built page in Chromium: added to
+ * the shelf by its address, downloaded from a server on this machine into the browser's own storage, drawn with at 64x64 pixels
+ * and compared with the picture of diffusers; seconds, bytes, and the peak memory of each of the browser's processes, those that
+ * ended on the way included. Without a GPU, WebGPU is SwiftShader.
  */
 
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -19,20 +20,23 @@ import { findChromium } from '../tools/find-chromium.mjs';
 import { serveFolder } from './support/file-server.ts';
 import { distanceFromDiffusers, FULL_SIZE_REQUEST } from './support/full-size-picture.ts';
 import { megabytes } from './support/memory.ts';
-import { processPeaks } from './support/process-memory.ts';
+import { watchProcesses } from './support/process-memory.ts';
 
 const { values } = parseArgs({
   options: {
     path: { type: 'string' },
+    model: { type: 'string', default: 'sd15' },
     backend: { type: 'string', default: 'webgpu' },
     steps: { type: 'string', default: String(FULL_SIZE_REQUEST.steps) },
     /** What the page is told of the machine, in GB; 2, 4, 8, 12, 16 or 24. */
     memory: { type: 'string', default: '16' },
+    bits: { type: 'string', default: 'auto' },
     'download-only': { type: 'boolean', default: false },
   },
 });
-const { path, backend, steps } = values;
-if (path === undefined) throw new Error('--path is a file that full-size-model wrote');
+const { path, model, backend, steps } = values;
+if (path === undefined || (model !== 'sd15' && model !== 'sdxl'))
+  throw new Error('--path is a file that full-size-model wrote, and --model is sd15 or sdxl');
 
 const [studio, files] = await Promise.all([serveStudio(), serveFolder(dirname(path))]);
 const profile = await mkdtemp(join(tmpdir(), 'local-diffusion-profile-'));
@@ -42,10 +46,15 @@ const context = await chromium.launchPersistentContext(profile, {
   args: [...CHROMIUM_FLAGS],
   ...(executablePath === undefined ? {} : { executablePath }),
 });
+const peaks = watchProcesses();
 const page = await context.newPage();
-await page.addInitScript((memory) => {
-  localStorage.setItem('local-diffusion.memory', memory);
-}, values.memory);
+await page.addInitScript(
+  ([memory, bits]) => {
+    localStorage.setItem('local-diffusion.memory', memory);
+    localStorage.setItem('local-diffusion.weight-bits', bits);
+  },
+  [values.memory, values.bits] as const,
+);
 page.setDefaultTimeout(0);
 page.on('console', (message) => {
   if (message.type() === 'error') console.log(`console: ${message.text()}`);
@@ -89,16 +98,19 @@ async function drawOne(on: Page): Promise<void> {
   await on.selectOption('#size', size);
   await on.selectOption('#scheduler', scheduler);
   const seconds = stopwatch();
-  await draw(on, {
+  const fields = {
     prompt,
     num_inference_steps: steps,
     guidance_scale: String(guidanceScale),
     seed: String(seed),
-  });
-  console.log(`drawn in ${seconds()} s, ${steps} steps at ${size}`);
-  printPeaks();
-  const failure = await on.locator('#alert').textContent();
-  if (failure?.trim()) console.log(`the page says: ${failure.trim()}`);
+  };
+  try {
+    await draw(on, fields, 0);
+    console.log(`drawn in ${seconds()} s, ${steps} steps at ${size}`);
+  } finally {
+    console.log(`${seconds()} s after it was asked for:`);
+    printPeaks();
+  }
   const png = await on
     .locator('.frame img')
     .first()
@@ -107,13 +119,16 @@ async function drawOne(on: Page): Promise<void> {
       return [...new Uint8Array(await reply.arrayBuffer())];
     });
   if (Number(steps) !== FULL_SIZE_REQUEST.steps) return;
-  const { mean, largest } = await distanceFromDiffusers(await decodePng(Uint8Array.from(png)));
+  const picture = await decodePng(Uint8Array.from(png));
+  const { mean, largest } = await distanceFromDiffusers(picture, model as 'sd15' | 'sdxl');
   console.log(`levels of 255 from diffusers: ${mean.toFixed(3)} in the mean, ${largest} at most`);
 }
 
 function printPeaks(): void {
-  for (const { kind, peakBytes } of processPeaks().filter((each) => each.peakBytes > 2e8))
-    console.log(`  peak of a ${kind} process: ${megabytes(peakBytes)} MB`);
+  for (const { kind, peakBytes, hasEnded } of peaks().filter((each) => each.peakBytes > 2e8))
+    console.log(
+      `  peak of a ${kind} process${hasEnded ? ', gone now' : ''}: ${megabytes(peakBytes)} MB`,
+    );
 }
 
 function stopwatch(): () => string {

@@ -67,7 +67,7 @@ const picture = pictureFromPlanes(
   images.data.map((value) => 2 * value - 1),
   FULL_SIZE_REQUEST,
 );
-const { mean, largest } = await distanceFromDiffusers(picture);
+const { mean, largest } = await distanceFromDiffusers(picture, 'sd15');
 console.log(
   `levels of 255 from diffusers' picture: ${mean.toFixed(3)} in the mean, ${largest} at most`,
 );

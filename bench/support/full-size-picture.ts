@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 
 import type { Picture } from '../../src/image/picture.ts';
 import { decodePng } from '../../src/image/png-decoder.ts';
+import type { FullSizeModel } from '../../tools/goldens/full-size-model.ts';
 
 /** What is drawn: the same as in full-size-picture.py. */
 export const FULL_SIZE_REQUEST = {
@@ -23,9 +24,12 @@ export const FULL_SIZE_REQUEST = {
 /** Levels of 255 between two pictures: the mean, and the largest. */
 export type Distance = { readonly mean: number; readonly largest: number };
 
-/** How far a picture is from that of diffusers. */
-export async function distanceFromDiffusers(ours: Picture): Promise<Distance> {
-  const path = new URL('../pictures/full-size-sd15.png', import.meta.url);
+/** How far a picture is from the one that diffusers drew with the same model. */
+export async function distanceFromDiffusers(
+  ours: Picture,
+  model: FullSizeModel,
+): Promise<Distance> {
+  const path = new URL(`../pictures/full-size-${model}.png`, import.meta.url);
   const theirs = await decodePng(await readFile(path));
   if (ours.width !== theirs.width || ours.height !== theirs.height)
     throw new Error(

@@ -6,10 +6,39 @@ import { readdirSync, readFileSync } from 'node:fs';
 import process from 'node:process';
 
 /** A process and the most memory it ever had resident, in bytes. */
-export type ProcessPeak = { readonly kind: string; readonly peakBytes: number };
+export type ProcessPeak = {
+  readonly kind: string;
+  readonly peakBytes: number;
+  /** Whether it is no more. */
+  readonly hasEnded: boolean;
+};
 
-/** All processes below this one that still run, largest first; of a browser's the kind is what it says of them. */
-export function processPeaks(): ProcessPeak[] {
+type Seen = Pick<ProcessPeak, 'kind' | 'peakBytes'> & { readonly id: number };
+
+/** Milliseconds from look to look. */
+const PERIOD = 500;
+
+/**
+ * Looks at all processes below this one from now on. The function it gives tells of all that were seen, largest first; of a
+ * browser's the kind is what it says of them.
+ */
+export function watchProcesses(): () => ProcessPeak[] {
+  const seen = new Map<number, Seen>();
+  const look = (): Set<number> => {
+    const running = processesBelow();
+    for (const each of running) seen.set(each.id, each);
+    return new Set(running.map(({ id }) => id));
+  };
+  setInterval(look, PERIOD).unref();
+  return () => {
+    const running = look();
+    return [...seen.values()]
+      .map(({ id, kind, peakBytes }) => ({ kind, peakBytes, hasEnded: !running.has(id) }))
+      .toSorted((a, b) => b.peakBytes - a.peakBytes);
+  };
+}
+
+function processesBelow(): Seen[] {
   const all = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .flatMap(processOf);
@@ -18,13 +47,10 @@ export function processPeaks(): ProcessPeak[] {
     size = below.size;
     for (const { id, parent } of all) if (below.has(parent)) below.add(id);
   }
-  return all
-    .filter(({ id }) => id !== process.pid && below.has(id))
-    .map(({ kind, peakBytes }) => ({ kind, peakBytes }))
-    .toSorted((a, b) => b.peakBytes - a.peakBytes);
+  return all.filter(({ id }) => id !== process.pid && below.has(id));
 }
 
-function processOf(name: string): (ProcessPeak & { id: number; parent: number })[] {
+function processOf(name: string): (Seen & { readonly parent: number })[] {
   const read = (file: string): string => readFileSync(`/proc/${name}/${file}`, 'utf8');
   try {
     const status = read('status');

@@ -36,6 +36,6 @@ export async function inLatentSpace(
     }
   };
   return backend instanceof WebGpuBackend
-    ? within(new GpuLatents(backend, dims))
+    ? backend.attempt(() => within(new GpuLatents(backend, dims)))
     : within(new HostLatents(dims));
 }

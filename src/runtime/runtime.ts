@@ -6,7 +6,7 @@
  */
 
 import { EngineError, isEngineError } from '../errors.ts';
-import type { WeightBits, WeightPlacement } from '../graph/builder.ts';
+import type { GraphModule, WeightBits, WeightPlacement } from '../graph/builder.ts';
 import { isFiniteTensor } from '../tensor/host-tensor.ts';
 import type { FloatDtype } from '../tensor/dtype.ts';
 import type { TensorEntry } from '../weights/checkpoint.ts';
@@ -14,6 +14,7 @@ import type { WeightPatches } from '../weights/lora/tensor-patch.ts';
 import {
   isDeviceTensor,
   type Backend,
+  type PreparedGraph,
   type PrepareOptions,
   type RunOptions,
   type RunTensor,
@@ -190,7 +191,7 @@ export class Runtime {
       graph.checkpointId,
       plan.cost.weightBytes,
       releaser(host),
-      async () => (await host.backend.prepare(graph, options)).run(inputs, options),
+      async () => (await this.#prepare(host, graph, options)).run(inputs, options),
     );
     if (await allFinite(host, outputs)) return outputs;
     for (const tensor of Object.values(outputs)) if (isDeviceTensor(tensor)) tensor.dispose();
@@ -203,6 +204,25 @@ export class Runtime {
       `${stage.name} gave numbers that are not finite in ${graph.dtype}; its weights or its inputs are damaged`,
       { detail: { stage: stage.name, dtype: graph.dtype } },
     );
+  }
+
+  /**
+   * Prepares a graph. Of a device that goes while weights are loaded, what was in its memory is taken to have been too much:
+   * that is how browsers on phones tell, and the next device would go the same way.
+   */
+  async #prepare(
+    { backend }: RuntimeHost,
+    graph: GraphModule,
+    options: StageRunOptions,
+  ): Promise<PreparedGraph> {
+    const { isUsable } = backend;
+    try {
+      return await backend.prepare(graph, options);
+    } catch (error) {
+      if (isUsable && isEngineError(error) && error.code === 'device-lost')
+        this.#residency.tighten();
+      throw error;
+    }
   }
 
   /** Replaces a lost host once, however many runs notice the loss. */

@@ -98,20 +98,13 @@ async function startWebGpu(options: RuntimeOptions): Promise<StartedRuntime> {
       features: { f16, subgroups: chosen.subgroups },
     });
   const { verdict, isRemembered } = await settle(options, build, open);
-  const hosted = await startWebGpuHost({
+  const host = await startWebGpuHost({
     ...options,
     ...verdict,
     gpu,
     build,
     features: { f16: verdict.precision === 'float16', subgroups: verdict.subgroups },
   });
-  // A renderer on the CPU is not reset for being slow, and would be cut into dust.
-  const host = hosted.gpu.info.isSoftware
-    ? {
-        ...hosted,
-        budget: (dtype: FloatDtype) => ({ ...hosted.budget(dtype), throughput: undefined }),
-      }
-    : hosted;
   const { spelling, precision, subgroups, canQuantise, throughput, findings } = verdict;
   return {
     runtime: new Runtime(host, options),
@@ -120,8 +113,8 @@ async function startWebGpu(options: RuntimeOptions): Promise<StartedRuntime> {
       build,
       spelling,
       precision,
-      threads: hosted.threads,
-      device: hosted.gpu.info,
+      threads: host.threads,
+      device: host.gpu.info,
       subgroups,
       throughput,
       canQuantise,

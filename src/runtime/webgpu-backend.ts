@@ -5,7 +5,7 @@
  * shares one copy of them. A session is cheap beside them; the least used are released.
  */
 
-import { EngineError, isEngineError } from '../errors.ts';
+import { isEngineError, type EngineError } from '../errors.ts';
 import type { GraphModule, Spelling, WeightValue } from '../graph/builder.ts';
 import type { FloatDtype } from '../tensor/dtype.ts';
 import { toChannelsFirst, toChannelsLast, type HostTensor } from '../tensor/host-tensor.ts';
@@ -20,7 +20,7 @@ import {
   type RunOptions,
   type RunTensor,
 } from './backend.ts';
-import type { GpuDevice } from './gpu/device.ts';
+import { deviceLost, type GpuDevice } from './gpu/device.ts';
 import { trackGpuMemory, type GpuLedger } from './gpu/ledger.ts';
 import { arraysOf, type GpuWeight } from './gpu/weight-slot.ts';
 import { GpuWeightStore, type GpuWeightStoreOptions } from './gpu/weight-store.ts';
@@ -74,14 +74,8 @@ export class WebGpuBackend implements Backend {
     this.spelling = options.spelling;
     this.precision = options.precision;
     this.store = new GpuWeightStore(gpu.device, options.store);
-    this.#loss = gpu.lost.then(({ reason, message }) => {
-      this.#lost = new EngineError(
-        'device-lost',
-        `the GPU device was lost (${reason}): ${message}`,
-        {
-          detail: { reason },
-        },
-      );
+    this.#loss = gpu.lost.then((info) => {
+      this.#lost = deviceLost(info);
       throw this.#lost;
     });
     this.#loss.catch(() => undefined);
@@ -157,6 +151,7 @@ export class WebGpuBackend implements Backend {
       if (cached.prepared.graph.checkpointId === checkpointId) await this.#drop(hash, cached);
     }
     this.store.releaseCheckpoint(checkpointId);
+    await this.#reclaim();
   }
 
   /** Releases everything and destroys the device. */
@@ -240,13 +235,23 @@ export class WebGpuBackend implements Backend {
     if (this.#lost === undefined) await session.release();
   }
 
-  /** Runs a task that fails as `device-lost` when the device goes, whatever the task itself says or does. */
-  async #guard<T>(task: () => Promise<T>): Promise<T> {
-    if (this.#lost !== undefined) throw this.#lost;
-    const running = task();
-    running.catch(() => undefined);
+  /**
+   * Resolves when the memory of what was freed can be taken again. Dawn gives it back once work that was submitted afterwards
+   * is done, be it none; what comes in its place would have to lie beside it otherwise.
+   */
+  async #reclaim(): Promise<void> {
+    if (this.#lost !== undefined) return;
+    const { queue } = this.gpu.device;
+    await this.#guard(async () => {
+      queue.submit([]);
+      await queue.onSubmittedWorkDone();
+    });
+  }
+
+  /** What a task of ours on the device gives. Whatever fails as the device goes fails as `device-lost`. */
+  async attempt<T>(task: () => Promise<T>): Promise<T> {
     try {
-      return await Promise.race([running, this.#loss]);
+      return await task();
     } catch (error) {
       // A failing call can be the first to notice; the loss itself is reported a moment later.
       await Promise.race([
@@ -255,5 +260,15 @@ export class WebGpuBackend implements Backend {
       ]);
       throw this.#lost ?? error;
     }
+  }
+
+  /** The same for what may never end on a device that is gone. */
+  async #guard<T>(task: () => Promise<T>): Promise<T> {
+    if (this.#lost !== undefined) throw this.#lost;
+    return this.attempt(() => {
+      const running = task();
+      running.catch(() => undefined);
+      return Promise.race([running, this.#loss]);
+    });
   }
 }

@@ -25,7 +25,7 @@ export type WebGpuHostOptions = OrtOptions &
     readonly precision: FloatDtype;
     /** Whether the self-check found quantised weights right; default true. */
     readonly canQuantise?: boolean | undefined;
-    /** As measured on this device; undefined lifts the limit on the time of a dispatch. */
+    /** As measured on this device; undefined lifts the limit on the time of a dispatch, which a renderer on the CPU has not. */
     readonly throughput?: ThroughputByFormat | undefined;
   };
 
@@ -55,11 +55,14 @@ export async function startWebGpuHost(options: WebGpuHostOptions): Promise<WebGp
     hasSubgroups: gpu.hasSubgroups,
     backend,
     canQuantise: options.canQuantise ?? true,
-    budget: (dtype) => deviceBudget(device.limits, options.throughput?.[dtype]),
+    // A renderer on the CPU is not reset for being slow, and would be cut into dust.
+    budget: (dtype) =>
+      deviceBudget(device.limits, gpu.info.isSoftware ? undefined : options.throughput?.[dtype]),
     isFiniteOnDevice: async (tensor) => {
       if (!isDeviceTensor(tensor)) return true;
       const check = { dtype: 'float32', length: elementCount(tensor.dims) } as const;
-      return (await countNonFinite(device, tensor.buffer, check)) === 0;
+      const count = await backend.attempt(() => countNonFinite(device, tensor.buffer, check));
+      return count === 0;
     },
     recover: () => startWebGpuHost(options),
   };

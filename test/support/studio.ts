@@ -77,12 +77,14 @@ export async function fill(page: Page, fields: Filled): Promise<void> {
   for (const [id, value] of Object.entries(fields)) await page.fill(`#${id}`, value);
 }
 
-/** Fills the form, draws, and waits for the picture. */
-export async function draw(page: Page, fields: Filled): Promise<void> {
+/** Fills the form, draws, and waits for the picture. Throws what the page says when there is none; times are in milliseconds. */
+export async function draw(page: Page, fields: Filled, timeout = 900_000): Promise<void> {
   await fill(page, fields);
   const drawn = await page.locator('.job').count();
   await page.click('#draw');
-  await page.locator('.job:not(.is-drawing)').nth(drawn).waitFor({ timeout: 900_000 });
+  await page.locator('#draw[aria-disabled=false]').waitFor({ timeout });
+  if ((await page.locator('.job').count()) > drawn) return;
+  throw new Error(`nothing was drawn: ${(await page.textContent('#alert')) ?? ''}`);
 }
 
 /** A visit of its own, when the engine has started. */

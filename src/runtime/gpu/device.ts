@@ -129,6 +129,20 @@ export async function requestGpuDevice(
   };
 }
 
+/** A device's loss as an error for a person: what the browser says of it, and what mostly lies behind it. */
+export function deviceLost({
+  reason,
+  message,
+}: Pick<GPUDeviceLostInfo, 'reason' | 'message'>): EngineError {
+  return new EngineError(
+    'device-lost',
+    `the GPU was lost (${reason}${message === '' ? '' : `: ${message}`}). Its driver was reset, or the browser ended its own ` +
+      'GPU process, which it mostly does for want of memory. Close other programs and tabs that use the GPU, choose a ' +
+      'smaller model or a smaller picture, or tell the engine that it may use less memory.',
+    { detail: { reason, message } },
+  );
+}
+
 async function requestAdapter(gpu: GPU, options: GpuDeviceOptions): Promise<GPUAdapter> {
   const powerPreference = options.powerPreference ?? 'high-performance';
   let adapter = await gpu.requestAdapter({ powerPreference });

@@ -12,6 +12,7 @@ import type { TensorEntry } from '../../weights/checkpoint.ts';
 import type { TensorPatch, WeightPatches } from '../../weights/lora/tensor-patch.ts';
 import { abortable } from '../../util/abortable.ts';
 import { SerialQueue } from '../../util/serial-queue.ts';
+import { deviceLost } from './device.ts';
 import {
   planWeight,
   type WeightForm,
@@ -70,13 +71,7 @@ export class GpuWeightStore {
     const { chunkBytes = 16 * MIB, maxBytesInFlight = 64 * MIB } = options;
     this.#device = device;
     this.#uploader = new WeightUploader(device, { chunkBytes, maxBytesInFlight });
-    void device.lost.then(({ reason, message }) =>
-      this.#close(
-        new EngineError('device-lost', `The GPU device was lost (${reason}): ${message}`, {
-          detail: { reason },
-        }),
-      ),
-    );
+    void device.lost.then((info) => this.#close(deviceLost(info)));
   }
 
   /** Bytes of all buffers of weights, those still being filled included. */
