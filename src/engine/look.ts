@@ -241,9 +241,13 @@ function entryOf(
   },
 ): KindedEntry {
   if (options.kind !== undefined && options.kind !== kind) {
-    throw new EngineError('invalid-argument', `${name} is a ${kind}, not a ${options.kind}`, {
-      detail: { name, kind },
-    });
+    throw new EngineError(
+      'invalid-argument',
+      `${name} is ${withArticle(kind)}, not ${withArticle(options.kind)}`,
+      {
+        detail: { name, kind },
+      },
+    );
   }
   const id = options.id ?? idOf(name);
   const entry = {
@@ -258,6 +262,11 @@ function entryOf(
   if (kind !== 'model') return { kind, entry: { ...entry, kind } };
   const sizes = exported === undefined ? {} : { exportedBytes: exported };
   return { kind, entry: { ...entry, nativeSize: nativeSize ?? NATIVE_SIZES.sd1, ...sizes } };
+}
+
+/** A kind with its article. */
+function withArticle(kind: EntryKind): string {
+  return `${/^[aeu]/.test(kind) ? 'an' : 'a'} ${kind}`;
 }
 
 /** A name without its ending, as one word. */

@@ -92,6 +92,28 @@ it('an autoencoder is loaded by load_vae, and nothing else', async () => {
   expect(JSON.stringify(await ask('load_vae', lora))).toContain('is a lora, not a vae');
 });
 
+it('an upscaler is loaded from a pickle of PyTorch, found to be one, and there', async () => {
+  server.files.set('mine.pth', await readFile(join(GOLDENS, 'upscalers/compact.pth')));
+  const load = { url: `${server.origin}/mine.pth`, model_id: 'mine' };
+  const asLora = await ask('load_model', { ...load, model_type: 'lora' });
+  expect(JSON.stringify(asLora)).toContain('mine.pth is an upscaler, not a lora');
+  expect(await ask('load_model', { ...load, model_type: 'upscaler' })).toMatchObject({
+    status: 'success',
+  });
+  await client.library.download({ kind: 'upscaler', id: 'mine' });
+  expect(await ask('verify_model', { model_id: 'mine' })).toMatchObject({ status: 'success' });
+  expect(await ask('verify_model', { model_id: 'RealESRGAN_x4plus' })).toMatchObject({
+    status: 'success',
+  });
+  expect(await ask('delete_model', { model_id: 'RealESRGAN_x4plus' })).toMatchObject({
+    status: 'error',
+  });
+
+  server.files.set('evil.pth', await readFile(join(GOLDENS, 'embeddings/evil.pt')));
+  const evil = await ask('load_model', { url: `${server.origin}/evil.pth`, model_id: 'evil' });
+  expect(JSON.stringify(evil)).toMatch(/evil\.pth.*nothing of it was run/);
+});
+
 it.each(['file:///etc/passwd', 'ftp://a.example/x', '/etc/passwd'])(
   'what is not on the web is refused: %s',
   async (url) => {
