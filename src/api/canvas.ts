@@ -32,7 +32,9 @@ export type Canvas = {
   readonly beneath: (image: Picture) => Picture;
   /** The mask in that size, 255 where something is drawn anew; absent where there is none. */
   readonly mask?: Mask;
-  /** A picture as it was drawn, made into what is delivered. */
+  /** Size that what was drawn has in what is delivered. */
+  readonly placed: Size;
+  /** A picture as it was drawn, or larger, made into what is delivered. */
   readonly finished: (picture: Picture) => Picture;
 };
 
@@ -91,7 +93,8 @@ function wholeCanvas(
   const beneath = (image: Picture): Picture =>
     fitted(flattened(image), fit, { size: drawn, aspect });
   if (given === undefined) {
-    return { delivered, drawn, beneath, finished: (picture) => resize(picture, delivered) };
+    const finished = (picture: Picture): Picture => resize(picture, delivered);
+    return { delivered, drawn, beneath, placed: delivered, finished };
   }
   // Beside the init image there is nothing to keep.
   const maskIn = (size: Size): Mask =>
@@ -103,7 +106,8 @@ function wholeCanvas(
     const original = fitted(flattened(init), fit, { size: delivered, aspect });
     return composed(original, whole, soft, boxOf(delivered));
   };
-  return { delivered, drawn, beneath, mask: binaryMask(maskIn(drawn)), finished };
+  const mask = binaryMask(maskIn(drawn));
+  return { delivered, drawn, beneath, mask, placed: delivered, finished };
 }
 
 /** Only the part around the mask is drawn, and put back into the picture, which keeps its size. */
@@ -128,6 +132,7 @@ function partCanvas(
     drawn,
     beneath: (image) => part(flattened(image)),
     mask: binaryMask(maskFromPicture(part(given))),
+    placed: size,
     finished: (picture) => {
       const soft = featheredMask(mask, blurOf(request, size));
       return composed(flattened(init), resize(picture, size), soft, box);

@@ -33,8 +33,10 @@ export type Generation = {
   readonly drawing: Drawing;
   readonly task: DrawTask;
   readonly canvas: Canvas;
-  /** What enlarges the pictures; undefined: nothing. */
+  /** What enlarges the pictures; undefined: nothing but a filter. */
   readonly upscaler: ChosenUpscaler | undefined;
+  /** Factor by which it enlarges what was drawn before that is laid on the canvas; 1: not at all. */
+  readonly growth: number;
   readonly work: Work;
   readonly warnings: readonly string[];
   readonly tip?: string;
@@ -62,7 +64,9 @@ export async function prepareGeneration(
   const canvas = canvasOf(request, images, sides);
   const { delivered, drawn } = canvas;
   const named = entry.upscaler ?? DEFAULT_UPSCALER;
-  const upscaler = request.upscale === 1 ? undefined : chooseUpscaler(named, 'upscale', models);
+  const growth = growthOf(entry, canvas, models);
+  const isEnlarged = request.upscale > 1 || growth > 1;
+  const upscaler = isEnlarged ? chooseUpscaler(named, 'upscale', models) : undefined;
   const { instancePrompt } = entry;
   const texts = await finalTexts(request, { version, instancePrompt });
   const adjuncts = namedAdjuncts(request, texts, models, entry);
@@ -90,6 +94,7 @@ export async function prepareGeneration(
     },
     canvas,
     upscaler,
+    growth,
     work: {
       model: entry.id,
       ...drawn,
@@ -103,22 +108,39 @@ export async function prepareGeneration(
 
 /** Draws: the pictures in the size that was asked for, as files. */
 export async function runGeneration(
-  { entry, drawing, task, canvas, upscaler }: Generation,
+  { entry, drawing, task, canvas, upscaler, growth }: Generation,
   version: ApiVersion,
   { artist }: Pick<ApiContext, 'artist'>,
   options: ArtistOptions,
 ): Promise<NamedFile[]> {
-  const { upscale: scale, samples } = drawing.request;
+  const { upscale, samples } = drawing.request;
   const part = shareOf(upscaler === undefined ? 1 : DRAWING_SHARE, 0, options);
   const drawn = await artist.draw(entry, task, part);
   if (upscaler === undefined) return pictureFiles(drawn.map(canvas.finished), drawing, version);
+  const scales = [growth, upscale].filter((scale) => scale > 1);
+  const each = (1 - DRAWING_SHARE) / samples / scales.length;
+  let enlargings = 0;
+  const enlarged = async (picture: Picture, scale: number): Promise<Picture> => {
+    if (scale <= 1) return picture;
+    const enlarging = shareOf(each, DRAWING_SHARE + enlargings++ * each, options);
+    return artist.enlarge({ picture, scale, ...upscaler }, enlarging);
+  };
   const pictures: Picture[] = [];
-  const each = (1 - DRAWING_SHARE) / samples;
-  for (const [i, picture] of drawn.map(canvas.finished).entries()) {
-    const enlarging = shareOf(each, DRAWING_SHARE + i * each, options);
-    pictures.push(await artist.enlarge({ picture, scale, ...upscaler }, enlarging));
+  for (const picture of drawn) {
+    pictures.push(await enlarged(canvas.finished(await enlarged(picture, growth)), upscale));
   }
   return pictureFiles(pictures, drawing, version);
+}
+
+/** What draws at one size alone has its upscaler, where that is here, enlarge what is delivered larger. */
+function growthOf(
+  { isNativeOnly, upscaler }: ModelEntry,
+  { drawn, placed }: Canvas,
+  models: ModelRegistry,
+): number {
+  if (isNativeOnly !== true || upscaler === undefined) return 1;
+  if (!models.adjuncts('upscaler').includes(upscaler)) return 1;
+  return Math.max(1, placed.width / drawn.width, placed.height / drawn.height);
 }
 
 /** How much of a run the drawing counts for where pictures are enlarged afterwards. */

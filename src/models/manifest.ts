@@ -16,18 +16,19 @@ import { Adjunct, Entry, ManifestSchema } from './manifest-schema.ts';
  * every field is, is said in models-manifest.schema.json.
  *
  * `nativeSize` is the edge in pixels of the pictures it was trained on; with `isNativeOnly` it draws at that size alone, and
- * other sizes are enlarged or reduced from it. `defaults` suit it where a request says nothing. `family` and `configs` (fields
- * of the networks' config files in which it differs from the family) tell what it needs before it is downloaded, with
- * `exportedBytes` where its graphs are somebody else's; of single files, `predictionType` and `configs` also say what the file
- * does not tell.
+ * other sizes are enlarged (by its `upscaler`, where it names one) or reduced from it. `defaults` suit it where a request says
+ * nothing. `family` and `configs` (fields of the networks' config files in which it differs from the family) tell what it needs
+ * before it is downloaded, with `exportedBytes` where its graphs are somebody else's; of single files, `predictionType` and
+ * `configs` also say what the file does not tell.
  */
 export type ModelEntry = v.InferOutput<typeof Entry>;
 
 /**
- * Something that requests name beside a model of its `family`; an `upscaler` enlarges what models of any family drew. A `lora`, an `embedding`, an `upscaler` and a `vae` may be a single file or,
- * embedded, the file `model.safetensors` of a folder; a `vae` and a `controlnet` a folder with a config.json. `hint` is the
- * kind of picture that a ControlNet wants, such as `canny`. An `annotator` is a network for Transformers.js, on a hub or in a
- * folder, that tells of pictures what hints are made of: its `hint` is `depth` or `segmentation`.
+ * Something that requests name beside a model of its `family`; an `upscaler` enlarges what models of any family drew. A `lora`,
+ * an `embedding`, an `upscaler` and a `vae` may be a single file or, embedded, the file `model.safetensors` of a folder; a `vae`
+ * and a `controlnet` a folder with a config.json. `hint` is the kind of picture that a ControlNet wants, such as `canny`. An
+ * `annotator` is a network for Transformers.js, on a hub or in a folder, that tells of pictures what hints are made of: its
+ * `hint` is `depth` or `segmentation`.
  */
 export type AdjunctEntry = v.InferOutput<typeof Adjunct>;
 

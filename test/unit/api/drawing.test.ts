@@ -10,6 +10,9 @@ import { decodePng } from '../../../src/image/png-decoder.ts';
 import { readPngText } from '../../../src/image/png.ts';
 import { DiffusionModel } from '../../../src/models/diffusion-model.ts';
 import { shippedManifest } from '../../../src/models/manifest.ts';
+import { openUpscaler } from '../../../src/models/open-adjunct.ts';
+import { Upscaler } from '../../../src/models/upscaler.ts';
+import { enlarge } from '../../../src/pipelines/enlarge.ts';
 import { generate } from '../../../src/pipelines/generate.ts';
 import type { Runtime } from '../../../src/runtime/runtime.ts';
 import type { RuntimeReport } from '../../../src/runtime/report.ts';
@@ -37,7 +40,8 @@ const client = new Client(
         ...(await generate(model, request, options)),
         warnings: [],
       }),
-      enlarge: () => Promise.reject(new Error('nobody asks for it')),
+      enlarge: async (entry, request) =>
+        enlarge(new Upscaler(runtime, await openUpscaler(entry, {})), request),
       hints: (control) => Promise.resolve([...control]),
       describePrompt: () => Promise.reject(new Error('nobody asks for it')),
       judge: () => Promise.reject(new Error('nobody asks for it')),

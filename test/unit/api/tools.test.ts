@@ -297,4 +297,23 @@ describe('upscale', () => {
     expect(Object.keys(reply['message'] as object)).toEqual(['upscale']);
     expect(none.drawn).toEqual([]);
   });
+
+  test('also makes the size that a model does not draw at, before anything is laid over the picture', async () => {
+    const about = { isNativeOnly: true, nativeSize: 64, upscaler: 'fine' };
+    const own = await startStubServer({ upscalers: ['fine'] }, about);
+    const large = { ...body, width: 192, height: 128, samples: 1 };
+    const reply = await asked(own, 'v6/images/text2img', { ...large, upscale: '2' });
+    expect(reply).toMatchObject({ status: 'success', meta: { W: 192, H: 128 } });
+    expect(
+      own.enlarged.map(({ picture, scale }) => [picture.width, picture.height, scale]),
+    ).toEqual([
+      [64, 64, 3],
+      [192, 128, 2],
+    ]);
+    await asked(own, 'v6/images/text2img', { ...body, samples: 1 });
+    expect(own.enlarged).toHaveLength(2);
+    const without = await startStubServer({ upscalers: [] }, about);
+    expect(await asked(without, 'v6/images/text2img', large)).toMatchObject({ status: 'success' });
+    expect(without.enlarged).toEqual([]);
+  });
 });

@@ -36,7 +36,12 @@ export type StubOptions = {
   readonly artist?: Partial<Artist>;
   readonly clock?: Clock;
   readonly anyModel?: string | null;
-} & Pick<ModelEntry, 'aliases' | 'defaults' | 'instancePrompt' | 'upscaler'>;
+} & Partial<
+  Pick<
+    ModelEntry,
+    'aliases' | 'defaults' | 'instancePrompt' | 'isNativeOnly' | 'nativeSize' | 'upscaler'
+  >
+>;
 
 /** Everything can be drawn, and nothing is handed to other servers. */
 const ALL_READY = Object.fromEntries(
