@@ -8,7 +8,7 @@
 import type { EngineOptions } from '../src/index.ts';
 import { byId } from './dom.ts';
 
-const GIGABYTES = [2, 4, 8, 12, 16, 24];
+const GIGABYTES = [2, 4, 6, 8, 12, 16, 24, 32, 48, 80];
 
 /** Choices of bits, by what the list calls them. */
 const BITS: Readonly<Record<string, NonNullable<EngineOptions['weightBits']>>> = {
@@ -26,7 +26,7 @@ export class Machine {
 
   constructor() {
     this.#memory.append(
-      new Option('As the browser tells', ''),
+      new Option('Not known: estimate it', ''),
       ...GIGABYTES.map((amount) => new Option(`${amount} GB`, String(amount))),
     );
     this.#keep(this.#memory, 'local-diffusion.memory');

@@ -57,6 +57,14 @@ export function nextStep(item: ShelfItem, isMoving: boolean): Step | undefined {
   }
 }
 
+/** Whether more memory than was estimated would change what is said of an entry. */
+export function isEstimateToBlame(
+  { verdict }: Pick<ShelfItem, 'verdict'>,
+  isMemoryKnown: boolean,
+): boolean {
+  return !isMemoryKnown && (verdict?.state === 'no' || verdict?.state === 'tight');
+}
+
 /** Where an entry stands: what is on this machine stands there even if it does not fit. */
 export function sectionOf({ stored, verdict, isRecommended }: ShelfItem): Section {
   if (stored.state !== 'absent' && stored.state !== 'partial') return 'here';

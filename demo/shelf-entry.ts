@@ -6,7 +6,7 @@ import type { EntryProgress } from '../src/index.ts';
 import { fromTemplate, within } from './dom.ts';
 import { sentence } from './field-errors.ts';
 import { bytesText } from './progress-text.ts';
-import { nextStep, type ShelfItem, type Step } from './shelf-data.ts';
+import { isEstimateToBlame, nextStep, type ShelfItem, type Step } from './shelf-data.ts';
 import type { Failure } from './shelf-downloads.ts';
 import { costTexts, kindText, STEPS, transferText, VERDICTS } from './shelf-words.ts';
 
@@ -19,6 +19,8 @@ export type EntryActions = {
   readonly setToken: (host: string, token: string) => void;
   /** Shows another entry. */
   readonly show: (id: string) => void;
+  /** Lets the person say how much memory there is. */
+  readonly tellMemory: () => void;
 };
 
 /** What an entry shows. */
@@ -31,6 +33,8 @@ export type EntryView = {
   readonly isChecking: boolean;
   /** Name of the entry that would do instead. */
   readonly instead: string | undefined;
+  /** Whether this machine's memory was told; otherwise it is an estimate. */
+  readonly isMemoryKnown: boolean;
 };
 
 /** See the file's header. */
@@ -49,7 +53,8 @@ export class ShelfEntry {
       if (step !== undefined) actions.take(step);
     });
     this.#part('.entry-keep', HTMLButtonElement).addEventListener('click', actions.keepCopy);
-    this.#part('.entry-reason button', HTMLButtonElement).addEventListener('click', () => {
+    this.#part('.entry-memory', HTMLButtonElement).addEventListener('click', actions.tellMemory);
+    this.#part('.entry-instead', HTMLButtonElement).addEventListener('click', () => {
       const id = this.#view?.item.verdict?.instead;
       if (id !== undefined) actions.show(id);
     });
@@ -113,7 +118,7 @@ export class ShelfEntry {
   }
 
   #showVerdict(): void {
-    const { item, instead } = this.#view ?? {};
+    const { item, instead, isMemoryKnown = true } = this.#view ?? {};
     const { verdict } = item ?? {};
     const badge = this.#part('.entry-verdict', HTMLElement);
     badge.hidden = verdict === undefined;
@@ -124,7 +129,8 @@ export class ShelfEntry {
     const needsReason = verdict !== undefined && verdict.state !== 'fits';
     this.#toggle('.entry-reason', needsReason);
     this.#say('.entry-reason span', verdict === undefined ? '' : sentence(verdict.reason));
-    this.#say('.entry-reason button', instead === undefined ? '' : `See ${instead} instead`);
+    this.#toggle('.entry-memory', item !== undefined && isEstimateToBlame(item, isMemoryKnown));
+    this.#say('.entry-instead', instead === undefined ? '' : `See ${instead} instead`);
   }
 
   #showTransfer(): void {

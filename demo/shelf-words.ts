@@ -114,7 +114,10 @@ export function roomText({
   memoryBytes,
   isMemoryKnown,
 }: Pick<Judgement, 'memoryBytes' | 'isMemoryKnown'>): string {
-  return `Reckoned with ${bytesText(memoryBytes)}${isMemoryKnown ? '' : ', which is an estimate'}.`;
+  const amount = `Reckoned with ${bytesText(memoryBytes)}`;
+  return isMemoryKnown
+    ? `${amount}.`
+    : `${amount}, which is a careful estimate: browsers do not tell. Choose what the graphics card has.`;
 }
 
 /** How much of the browser's storage is used. */

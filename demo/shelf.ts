@@ -205,6 +205,7 @@ export class Shelf {
       progress: this.#library.downloads().find((each) => keyOf(each) === key)?.progress,
       failure: this.#downloads.failure(item),
       isChecking: this.#isChecking,
+      isMemoryKnown: this.#judgement?.isMemoryKnown ?? true,
       instead: this.#items.find(({ id, kind }) => kind === 'model' && id === instead)?.entry.name,
     });
     return card;
@@ -218,6 +219,7 @@ export class Shelf {
       remove: () => void this.#remove(name),
       keepCopy: () => void this.#downloads.keepCopy(name),
       setToken: (host, token) => void this.#retry(name, host, token),
+      tellMemory: () => byId('machine-memory', HTMLSelectElement).focus(),
       show: (other) => this.#cards.get(keyOf({ kind: 'model', id: other }))?.focus(),
     });
     this.#cards.set(keyOf(item), card);

@@ -39,6 +39,7 @@ async function main(): Promise<void> {
       backend: { type: 'string', default: 'auto' },
       browser: { type: 'boolean', default: false },
       'allow-software': { type: 'boolean', default: false },
+      memory: { type: 'string' },
       manifest: { type: 'string' },
       'any-model': { type: 'string' },
     },
@@ -51,16 +52,17 @@ async function main(): Promise<void> {
   }
   const manifest = await manifestOf(values.manifest);
   const allowSoftware = values['allow-software'];
+  const memoryBytes = values.memory === undefined ? undefined : bytesOf(values.memory);
   const log = (text: string): void => console.error(text);
   const start = (): Promise<DrawingEngine> => {
-    if (!values.browser) return startThreadEngine({ backend, allowSoftware });
+    if (!values.browser) return startThreadEngine({ backend, allowSoftware, memoryBytes });
     // Whoever asks for the browser asks for its GPU.
     const chosen = backend === 'auto' ? 'webgpu' : backend;
     const onGone = (): void => {
       log('The browser ended; the next request starts another.');
       void artist.restart();
     };
-    return startBrowserEngine({ backend: chosen, allowSoftware, onGone, log });
+    return startBrowserEngine({ backend: chosen, allowSoftware, memoryBytes, onGone, log });
   };
   const models = new ModelRegistry(manifest.models, {
     defaultModel: manifest.default,
@@ -104,6 +106,13 @@ async function main(): Promise<void> {
   process.once('SIGINT', end);
   process.once('SIGTERM', end);
   console.log(serving.url);
+}
+
+/** Gigabytes as the command line has them. */
+function bytesOf(memory: string): number {
+  const gigabytes = Number(memory);
+  if (gigabytes > 0 && Number.isFinite(gigabytes)) return gigabytes * 1e9;
+  throw new Error(`--memory must be a number of gigabytes above 0, got ${memory}`);
 }
 
 /** The user's library; what requests ask it to load lies on the public web, or where the manifest has things. */

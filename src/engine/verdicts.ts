@@ -48,7 +48,7 @@ export type ModelVerdict = {
 export type Judgement = {
   /** Memory that was reckoned with, in bytes. */
   readonly memoryBytes: number;
-  /** Whether a person set it; otherwise it is an estimate. */
+  /** Whether a person set it, or wasm's heap ends there; otherwise it is an estimate. */
   readonly isMemoryKnown: boolean;
   /** One for each entry, in their order. */
   readonly verdicts: readonly ModelVerdict[];
@@ -109,7 +109,10 @@ export function refuseLarge(
   const { memoryBytes: limit, isMemoryKnown } = planner.machine;
   const advice = [
     instead === undefined ? '' : ` ${instead} can draw here.`,
-    isMemoryKnown ? '' : ' If the machine has more memory than that, set memoryBytes.',
+    isMemoryKnown
+      ? ''
+      : ' That is an estimate, for browsers do not tell. If its graphics card has more, say so: under “Memory for drawing” ' +
+        'on the page of models, with memoryBytes in a program, or with --memory at a server.',
   ].join('');
   throw new EngineError(
     'out-of-memory',

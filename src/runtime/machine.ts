@@ -29,7 +29,7 @@ export type MachineProfile = {
   readonly throughput: ThroughputByFormat;
   /** Memory that weights and all else may take, in bytes. */
   readonly memoryBytes: number;
-  /** Whether a person said so; otherwise it is an estimate. */
+  /** Whether a person said so, or wasm's heap ends there; otherwise it is an estimate. */
   readonly isMemoryKnown: boolean;
 };
 
@@ -57,7 +57,8 @@ export function machineOf(
 ): MachineProfile {
   const limits = device?.limits;
   const maxBufferBytes = limits?.['maxBufferSize'] ?? WASM_BUDGET.maxBufferBytes;
-  const { memoryBytes } = hints;
+  const told = hints.memoryBytes;
+  const memoryBytes = withinHeap(backend, told ?? estimated(backend, maxBufferBytes, hints));
   return {
     backend,
     spelling,
@@ -66,8 +67,9 @@ export function machineOf(
     maxBufferBytes,
     maxBindingBytes: limits?.['maxStorageBufferBindingSize'] ?? WASM_BUDGET.maxBindingBytes,
     throughput: device?.isSoftware === true ? {} : throughput,
-    memoryBytes: withinHeap(backend, memoryBytes ?? estimated(backend, maxBufferBytes, hints)),
-    isMemoryKnown: memoryBytes !== undefined,
+    memoryBytes,
+    isMemoryKnown:
+      told !== undefined || (backend === 'wasm' && memoryBytes === WASM_BUDGET.maxMemoryBytes),
   };
 }
 

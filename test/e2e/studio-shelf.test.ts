@@ -226,6 +226,7 @@ describe('what is chosen from disk', () => {
     await tab.click('#open-shelf');
     await choose(tab, 'Choose its files again tiny-sd15', folder);
     await press('Use tiny-sd15', tab);
+    await tab.locator('#shelf').waitFor({ state: 'hidden' });
     await draw(tab, TINY);
     expect(await tab.textContent('.job-facts')).toContain('128 × 128');
     expect(await card('tiny-sd15-2', tab).count()).toBe(0);

@@ -82,9 +82,11 @@ export async function draw(page: Page, fields: Filled, timeout = 900_000): Promi
   await fill(page, fields);
   const drawn = await page.locator('.job').count();
   await page.click('#draw');
-  await page.locator('#draw[aria-disabled=false]').waitFor({ timeout });
-  if ((await page.locator('.job').count()) > drawn) return;
-  throw new Error(`nothing was drawn: ${(await page.textContent('#alert')) ?? ''}`);
+  const finished = page.locator('.job:not(.is-drawing)').nth(drawn);
+  const errors = page.locator('#alert:not([hidden]), .field .error:not([hidden])');
+  await finished.or(errors).first().waitFor({ timeout });
+  if (await finished.isVisible()) return;
+  throw new Error(`nothing was drawn: ${(await errors.allTextContents()).join(' ')}`);
 }
 
 /** A visit of its own, when the engine has started. */

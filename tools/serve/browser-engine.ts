@@ -20,7 +20,10 @@ import { findChromium } from '../find-chromium.mjs';
 import { isolationHeaders } from '../isolation-headers.ts';
 
 /** Options of {@link startBrowserEngine}. */
-export type BrowserEngineOptions = Pick<EngineOptions, 'backend' | 'allowSoftware'> & {
+export type BrowserEngineOptions = Pick<
+  EngineOptions,
+  'backend' | 'allowSoftware' | 'memoryBytes'
+> & {
   /** Told when the browser ends by itself. */
   readonly onGone: () => void;
   readonly log: (text: string) => void;

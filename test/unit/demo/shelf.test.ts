@@ -4,7 +4,13 @@
 
 import { describe, expect, test } from 'vitest';
 
-import { byUse, nextStep, sectionOf, type ShelfItem } from '../../../demo/shelf-data.ts';
+import {
+  byUse,
+  isEstimateToBlame,
+  nextStep,
+  sectionOf,
+  type ShelfItem,
+} from '../../../demo/shelf-data.ts';
 import type { ModelVerdict } from '../../../src/index.ts';
 import { costTexts, kindText, storageText, transferText } from '../../../demo/shelf-words.ts';
 
@@ -105,6 +111,13 @@ describe('the words', () => {
       'about 6.2 s a picture',
     ]);
     expect(costTexts(item('embedded'))).toEqual(['part of the page']);
+  });
+
+  test('let a person say the memory where an estimate stands in the way', () => {
+    const blamed = (state: ModelVerdict['state'], isMemoryKnown: boolean): boolean =>
+      isEstimateToBlame(item('absent', { ...TURBO, state }), isMemoryKnown);
+    expect([blamed('no', false), blamed('tight', false)]).toEqual([true, true]);
+    expect([blamed('fits', false), blamed('no', true)]).toEqual([false, false]);
   });
 
   test('tell how far a download is', () => {

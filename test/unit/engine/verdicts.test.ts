@@ -146,6 +146,9 @@ describe('what is known of a machine', () => {
   it('ends with the heap on wasm', () => {
     expect(machineOf(onWasm, true, { memoryBytes: 64 * GIB }).memoryBytes).toBeLessThan(4 * GIB);
     expect(machineOf(onWasm, true, { deviceMemory: 2 }).memoryBytes).toBe(GIB);
+    // Where the heap ends nothing is estimated: nobody could say better.
+    expect(machineOf(onWasm, true, { deviceMemory: 2 }).isMemoryKnown).toBe(false);
+    expect(machineOf(onWasm, true, { deviceMemory: 8 }).isMemoryKnown).toBe(true);
   });
 });
 
