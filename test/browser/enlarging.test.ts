@@ -23,7 +23,13 @@ const upscaler = {
   source: { kind: 'file', url },
   licence: 'none',
 } as const;
-const client = createClient({ backend: 'wasm', manifest: { ...shipped, adjuncts: [upscaler] } });
+// The model that ships may name another upscaler, which is not in this list.
+const models = shipped.models.map((model) => {
+  const { upscaler: _, ...entry } = model;
+  return entry;
+});
+const manifest = { ...shipped, models, adjuncts: [upscaler] };
+const client = createClient({ backend: 'wasm', manifest });
 const state = async (): Promise<string | undefined> => {
   const [stored] = await client.library.stored([upscaler]);
   return stored?.state;
