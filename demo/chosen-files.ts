@@ -61,13 +61,13 @@ export async function droppedFiles(items: readonly DroppedItem[]): Promise<Chose
 
 function pickByInput(input: HTMLInputElement): Promise<readonly File[]> {
   return new Promise((resolve) => {
-    const done = (): void => {
+    // Handlers, for the next choice replaces them: a listener of one that was left would take its files away.
+    input.onchange = () => {
       const files = [...(input.files ?? [])];
       input.value = '';
       resolve(files);
     };
-    input.addEventListener('change', done, { once: true });
-    input.addEventListener('cancel', () => resolve([]), { once: true });
+    input.oncancel = () => resolve([]);
     input.click();
   });
 }

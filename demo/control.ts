@@ -25,6 +25,9 @@ export type ControlledDrawing = {
   readonly basis: () => Promise<Readonly<Record<string, unknown>>>;
 };
 
+/** A drawing that was not begun, since its hint could not be made: why has been said beside the picture. */
+export class HintRefused extends Error {}
+
 /** See the file's header. */
 export class Control {
   readonly #client: Client;
@@ -101,7 +104,7 @@ export class Control {
     this.#timer = setTimeout(() => void this.#showHint(), PAUSE);
   }
 
-  /** The fields of a request that say how it is controlled; undefined: it is not. */
+  /** The fields of a request that say how it is controlled; undefined: it is not. Throws {@link HintRefused}. */
   async fields(): Promise<Readonly<Record<string, unknown>> | undefined> {
     const { net } = this;
     if (net === undefined || this.#picture === undefined) return undefined;
@@ -109,7 +112,7 @@ export class Control {
     const isSent = kind === AS_IT_IS || kind === MADE_LATE;
     return {
       controlnet_model: net.id,
-      control_image: isSent ? this.#picture : await this.#hintOf(this.#picture),
+      control_image: isSent ? this.#picture : await this.#hintToSend(this.#picture),
       ...(kind === AS_IT_IS ? {} : { controlnet_type: kind }),
       auto_hint: 'no',
       controlnet_conditioning_scale: byId('controlnet_conditioning_scale', HTMLInputElement).value,
@@ -194,6 +197,15 @@ export class Control {
     }
   }
 
+  async #hintToSend(picture: Blob): Promise<Blob> {
+    try {
+      return await this.#hintOf(picture);
+    } catch (error) {
+      this.#refuse(error);
+      throw new HintRefused('there is no hint', { cause: error });
+    }
+  }
+
   /** What the net is given, in the size that is drawn; the same one until something changes. */
   async #hintOf(picture: Blob): Promise<Blob> {
     const kind = this.#kind.value;
@@ -221,9 +233,10 @@ export class Control {
 
   #refuse(error: unknown): void {
     const fields = isEngineError(error) ? error.detail['fields'] : undefined;
+    // What is chosen here goes to the engine as the image that a hint is made of, under that field's name.
     const sentences = Object.values(fields ?? {})
       .flat()
-      .map(String);
+      .map((each) => String(each).replace('init image', 'control image'));
     const text = error instanceof Error ? error.message : String(error);
     showError({ control_image: sentences.length > 0 ? sentences : [text] });
   }

@@ -37,13 +37,13 @@ export class Job {
   ) {
     this.#prompt = prompt;
     this.#actions = actions;
-    within(this.element, '.job-prompt', HTMLElement).textContent = prompt;
+    const heading = prompt.trim() === '' ? 'Without a prompt' : prompt;
+    within(this.element, '.job-prompt', HTMLElement).textContent = heading;
     within(this.element, '.job-cancel', HTMLElement).addEventListener('click', actions.cancel);
     this.#places = Array.from({ length: samples }, () => fromTemplate('picture-template'));
     for (const place of this.#places) {
-      const frame = frameOf(place);
-      frame.style.aspectRatio = `${size.width} / ${size.height}`;
-      frame.append(document.createElement('canvas'));
+      shape(place, size);
+      frameOf(place).append(document.createElement('canvas'));
     }
     this.element.classList.add('is-drawing');
     this.element.dataset['samples'] = String(samples);
@@ -63,10 +63,11 @@ export class Job {
     }
   }
 
-  /** Puts the pictures in the previews' places, and gives them. */
-  finish({ output, meta, generationTime, tip, warnings = [] }: SuccessBody): Picture[] {
+  /** Puts the pictures in the previews' places, and gives them; `hasImage`: whether they were started from one. */
+  finish(reply: SuccessBody, start: { readonly hasImage: boolean }): Picture[] {
+    const { output, meta, tip, warnings = [] } = reply;
     this.element.classList.remove('is-drawing');
-    within(this.element, '.job-facts', HTMLElement).textContent = facts(meta, generationTime);
+    within(this.element, '.job-facts', HTMLElement).textContent = facts(reply, start);
     const remarks = [...warnings, ...(tip === undefined ? [] : [tip])];
     const list = within(this.element, '.remarks', HTMLElement);
     list.append(...remarks.map((remark) => textElement('li', remark)));
@@ -74,7 +75,11 @@ export class Job {
       const seed = (Number(meta['seed']) + i) % SEEDS;
       const picture = { url, seed, name: fileName(this.#prompt, seed) };
       const place = this.#places[i];
-      if (place !== undefined) this.#fill(place, picture);
+      if (place !== undefined) {
+        // It may have the size of its start image, which is not the one that was chosen.
+        shape(place, { width: Number(meta['W']), height: Number(meta['H']) });
+        this.#fill(place, picture);
+      }
       return picture;
     });
   }
@@ -108,17 +113,30 @@ function frameOf(place: HTMLElement): HTMLElement {
   return within(place, '.frame', HTMLElement);
 }
 
+/** Gives a picture's place its shape. */
+function shape(
+  place: HTMLElement,
+  { width, height }: { readonly width: number; readonly height: number },
+): void {
+  frameOf(place).style.setProperty('--ratio', String(width / height));
+}
+
 /** How a drawing was made, as the reply says. */
-function facts(meta: SuccessBody['meta'], seconds: number): string {
+function facts(
+  { meta, generationTime }: SuccessBody,
+  { hasImage }: { readonly hasImage: boolean },
+): string {
   const scheduler = String(meta['scheduler']);
   const label = scheduler in SCHEDULER_LABELS;
+  const { steps, strength } = meta;
   return [
     `${meta['W']} × ${meta['H']}${meta['upscale'] === 'no' ? '' : `, enlarged ${meta['upscale']} ×`}`,
-    `${meta['steps']} steps`,
+    `${steps} ${steps === 1 ? 'step' : 'steps'}`,
     `guidance ${meta['guidance_scale']}`,
-    ...(typeof meta['strength'] === 'number' ? [`strength ${meta['strength']}`] : []),
+    // A ControlNet's reply has a strength without an image, too.
+    ...(hasImage && typeof strength === 'number' ? [`strength ${strength}`] : []),
     label ? SCHEDULER_LABELS[scheduler as keyof typeof SCHEDULER_LABELS].label : scheduler,
-    secondsText(seconds),
+    secondsText(generationTime),
   ].join(' · ');
 }
 

@@ -6,7 +6,7 @@
  */
 
 import { createClient, type ClientOptions, type RequestCallOptions } from '../src/index.ts';
-import { Control } from './control.ts';
+import { Control, HintRefused } from './control.ts';
 import { byId } from './dom.ts';
 import { EnginePanel } from './engine-panel.ts';
 import { clearErrors, showAlert, showError } from './field-errors.ts';
@@ -102,6 +102,7 @@ async function draw(): Promise<Picture | undefined> {
   } catch (error) {
     job.element.remove();
     if (controller.signal.aborted) say('Cancelled.');
+    else if (error instanceof HintRefused) say('The request was refused.');
     else showAlert(error instanceof Error ? error.message : String(error));
     return undefined;
   } finally {
@@ -129,7 +130,7 @@ async function answer(job: Job, signal: AbortSignal): Promise<Picture | undefine
     showError(reply.message);
     return undefined;
   }
-  const [picture] = job.finish(reply);
+  const [picture] = job.finish(reply, { hasImage: 'init_image' in body });
   settings.showSeed(Number(reply.meta['seed']), { isKept: settings.isSeedLocked });
   panel.showMemory(await client.memory());
   return picture;

@@ -166,8 +166,10 @@ export class MaskPainter {
     try {
       mask.replace(await brightnessOf(file, mask));
       this.#error('');
-    } catch {
-      this.#error(`${file.name} is not an image that this browser can read.`);
+    } catch (error) {
+      const isShape = error instanceof RangeError;
+      const reason = isShape ? error.message : 'is not an image that this browser can read';
+      this.#error(`${file.name} ${reason}.`);
     }
     this.#show();
   }

@@ -11,6 +11,9 @@ const OPACITIES = [180, 95] as const;
 /** Stripes along a picture's longer side. */
 const STRIPES = 48;
 
+/** By how much the shapes of a picture and its mask may differ, as the engine has it. */
+const SHAPE_TOLERANCE = 1 / 64;
+
 /** Shows what is painted, transparent where nothing is. */
 export function showPaint(canvas: HTMLCanvasElement, { width, height, data }: PaintedMask): void {
   const pixels = new ImageData(width, height);
@@ -41,12 +44,17 @@ export async function maskFile({ width, height, data }: PaintedMask): Promise<Bl
  * The brightness of an image file in another size, a byte a pixel; what is transparent is black.
  *
  * @throws DOMException when this browser cannot read the file.
+ * @throws RangeError when the image has another shape: what it would be stretched to is not what somebody painted.
  */
 export async function brightnessOf(
   file: Blob,
   { width, height }: { readonly width: number; readonly height: number },
 ): Promise<Uint8Array> {
   const bitmap = await createImageBitmap(file);
+  const ratio = (bitmap.width * height) / (bitmap.height * width);
+  if (Math.abs(Math.log(ratio)) > SHAPE_TOLERANCE) {
+    throw new RangeError(`is ${bitmap.width} × ${bitmap.height}, another shape than the picture's`);
+  }
   const context = new OffscreenCanvas(width, height).getContext('2d');
   if (context === null) throw new DOMException('no canvas', 'NotSupportedError');
   context.fillRect(0, 0, width, height);

@@ -45,6 +45,7 @@ export function secondsText(seconds: number): string {
 
 /** Bytes for a person: `12.3 MB`. */
 export function bytesText(bytes: number): string {
+  if (bytes < 1e5) return `${(bytes / 1e3).toFixed(1)} kB`;
   return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 }
 

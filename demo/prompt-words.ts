@@ -62,14 +62,25 @@ export function embeddingRemarks(
   { known, chosen }: { readonly known: readonly string[]; readonly chosen: readonly string[] },
 ): Remark[] {
   const text = prompt.toLowerCase();
-  return known.flatMap((name) => {
-    const start = text.indexOf(name.toLowerCase());
-    if (start < 0) return [];
+  const longestFirst = known.toSorted((a, b) => b.length - a.length);
+  const found: Remark[] = [];
+  for (const name of longestFirst) {
+    const start = placeOf(name.toLowerCase(), text, found);
+    if (start === undefined) continue;
     const message = chosen.includes(name)
       ? `${name} is an embedding: its own tokens are not counted above.`
       : `${name} is an embedding that is not chosen, so it is read as plain words.`;
-    return [{ start, end: start + name.length, message, isError: false }];
-  });
+    found.push({ start, end: start + name.length, message, isError: false });
+  }
+  return found;
+}
+
+/** Where a name first stands for itself, and not within a longer one's place. */
+function placeOf(name: string, text: string, taken: readonly Remark[]): number | undefined {
+  for (let at = text.indexOf(name); at >= 0; at = text.indexOf(name, at + 1)) {
+    if (!taken.some(({ start, end }) => start <= at && at < end)) return at;
+  }
+  return undefined;
 }
 
 /** The part of a prompt that a remark is about, and a little of what stands around it. */

@@ -65,7 +65,10 @@ export class ShelfAdd {
     if (files.length === 0) return;
     const { added, refused } = await this.#library.addFiles(files);
     this.#actions.added(added);
-    this.#tell(refused.map(({ name, reason }) => `${name}: ${sentence(reason)}`).join(' '));
+    const sentences = refused.map(({ name, reason }) => {
+      return reason.includes(name) ? sentence(reason) : `${name}: ${sentence(reason)}`;
+    });
+    this.#tell(sentences.join(' '));
   }
 
   async #busy(work: () => Promise<void>): Promise<void> {

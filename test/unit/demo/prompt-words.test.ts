@@ -58,6 +58,18 @@ describe('a prompt’s words', () => {
     ]);
   });
 
+  test('do not take a part of an embedding’s name for another embedding', () => {
+    const remarks = embeddingRemarks('a toy-box and a toy', {
+      known: ['toy', 'toy-box'],
+      chosen: [],
+    });
+    expect(remarks.map(({ start, end }) => [start, end])).toEqual([
+      [2, 9],
+      [16, 19],
+    ]);
+    expect(embeddingRemarks('toy-box', { known: ['toy', 'toy-box'], chosen: [] })).toHaveLength(1);
+  });
+
   test('show the place of a remark with what is around it', () => {
     expect(excerpt('a cat (oh', { start: 6, end: 7 })).toEqual({
       before: 'a cat ',

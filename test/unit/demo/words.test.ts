@@ -55,7 +55,8 @@ describe('progress', () => {
     expect(secondsText(seconds)).toBe(text);
   });
 
-  test('writes bytes in megabytes and gigabytes', () => {
+  test('writes bytes in kilobytes, megabytes and gigabytes', () => {
+    expect(bytesText(4_300)).toBe('4.3 kB');
     expect(bytesText(12_345_678)).toBe('12.3 MB');
     expect(bytesText(3_200_000_000)).toBe('3.20 GB');
   });
