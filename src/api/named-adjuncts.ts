@@ -3,8 +3,9 @@
  */
 
 import type { Adjuncts, NamedLora } from '../engine/adjuncts.ts';
+import { isEngineError } from '../errors.ts';
 import type { AdjunctEntry, ModelEntry } from '../models/manifest.ts';
-import { readPrompt } from '../text/prompt/read-prompt.ts';
+import { readPrompt, type ReadPrompt } from '../text/prompt/read-prompt.ts';
 import { fieldError, theField } from '../util/field-error.ts';
 import type { ModelRegistry } from './model-registry.ts';
 import type { GenerationRequest } from './schema/request-types.ts';
@@ -83,14 +84,22 @@ function lorasOfText(
   text: string,
   models: ModelRegistry,
 ): NamedLora[] {
-  return readPrompt(text, { steps: 1, composes: false }).loras.map(
-    ({ name, unetWeight, textEncoderWeight }) => {
-      const entry = models.adjunct('lora', name);
-      if (entry !== undefined)
-        return { entry, strength: unetWeight, textEncoderStrength: textEncoderWeight };
-      const known = models.adjuncts('lora').join(', ') || 'none';
-      const message = `${theField(field)} asks for the LoRA ${name}, which is not here. The LoRAs here are: ${known}.`;
-      throw fieldError({ [field]: [message] });
-    },
-  );
+  return readText(field, text).loras.map(({ name, unetWeight, textEncoderWeight }) => {
+    const entry = models.adjunct('lora', name);
+    if (entry !== undefined)
+      return { entry, strength: unetWeight, textEncoderStrength: textEncoderWeight };
+    const known = models.adjuncts('lora').join(', ') || 'none';
+    const message = `${theField(field)} asks for the LoRA ${name}, which is not here. The LoRAs here are: ${known}.`;
+    throw fieldError({ [field]: [message] });
+  });
+}
+
+/** What is wrong with a prompt is said of its field. */
+function readText(field: string, text: string): ReadPrompt {
+  try {
+    return readPrompt(text, { steps: 1, composes: false });
+  } catch (error) {
+    if (!isEngineError(error)) throw error;
+    throw fieldError({ [field]: [`${theField(field)}: ${error.message}.`] }, { cause: error });
+  }
 }

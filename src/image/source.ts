@@ -75,7 +75,7 @@ export async function readImage(input: string | Blob, options: ReadImageOptions)
   const { field, signal } = options;
   signal?.throwIfAborted();
   const source = await imageSource(input, field);
-  return source.kind === 'url' ? typed(await fetched(source.url, options), field) : source.blob;
+  return source.kind === 'url' ? fetched(source.url, options) : source.blob;
 }
 
 async function fetched(url: string, options: ReadImageOptions): Promise<Blob> {
@@ -86,8 +86,12 @@ async function fetched(url: string, options: ReadImageOptions): Promise<Blob> {
   };
   try {
     const response = await get(url, signal === undefined ? {} : { signal });
-    if (response.ok) return await response.blob();
-    throw failed(`the server answered ${response.status}.`);
+    if (!response.ok) throw failed(`the server answered ${response.status}.`);
+    const blob = await response.blob();
+    const type = await typeOf(blob);
+    if (type !== undefined) return retyped(blob, type);
+    const what = blob.type === '' ? '' : `, but ${blob.type}`;
+    throw failed(`what it leads to is not an image (${namesOfImageTypes()})${what}.`);
   } catch (error) {
     signal?.throwIfAborted();
     // Whoever gets it may have reasons of its own.
@@ -105,8 +109,16 @@ async function fetched(url: string, options: ReadImageOptions): Promise<Blob> {
 }
 
 async function typed(blob: Blob, field: string): Promise<Blob> {
-  const type = imageType(new Uint8Array(await blob.slice(0, 64).arrayBuffer()));
+  const type = await typeOf(blob);
   if (type === undefined) throw refusal(field, refused('is not an image'));
+  return retyped(blob, type);
+}
+
+async function typeOf(blob: Blob): Promise<string | undefined> {
+  return imageType(new Uint8Array(await blob.slice(0, 64).arrayBuffer()));
+}
+
+function retyped(blob: Blob, type: string): Blob {
   return blob.type === type ? blob : blob.slice(0, blob.size, type);
 }
 

@@ -14,6 +14,8 @@ import type { EncodeOptions, UNetInputs } from './network-inputs.ts';
 export type TextNetwork = {
   readonly config: {
     readonly vocabulary: number;
+    /** Layers whose states can be had, beside what goes into the first one. */
+    readonly layers: number;
     /** Numbers of a hidden state. */
     readonly width: number;
     /** Whether there is a projected pooled text. */

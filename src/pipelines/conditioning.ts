@@ -91,6 +91,7 @@ export async function encodePrompts(
   prompts: Prompts,
   run: StageRunOptions,
 ): Promise<Conditioning> {
+  checkClipSkip(model, prompts.clipSkip);
   const vocabulary = embeddedVocabulary(model, prompts.embeddings);
   const branches = padded(
     branchesOf(model, prompts, vocabulary.words),
@@ -204,6 +205,18 @@ function padded(branches: readonly Branch[], filler: PromptChunk): Branch[] {
       chunks: [...chunks, ...Array<PromptChunk>(count - chunks.length).fill(filler)],
     })),
   }));
+}
+
+/** Fewer layers than there are can be skipped; the API's `clip_skip` counts from 1. */
+function checkClipSkip({ texts, isXl, name }: DiffusionModel, clipSkip: number): void {
+  const layers = Math.min(...texts.map(({ encoder }) => encoder.config.layers));
+  const most = isXl ? layers - 1 : layers;
+  if (Number.isInteger(clipSkip) && clipSkip >= 0 && clipSkip <= most) return;
+  throw new EngineError(
+    'invalid-argument',
+    `clipSkip must be a whole number from 0 to ${most} (clip_skip from 1 to ${most + 1}), got ${clipSkip}: a text encoder of ${name} has ${layers} layers`,
+    { detail: { field: 'clipSkip', value: clipSkip } },
+  );
 }
 
 function refuseLoras({ loras }: ReadPrompt, known: readonly string[]): void {

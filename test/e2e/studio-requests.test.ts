@@ -24,6 +24,9 @@ import {
 /** A face of 64 x 64 pixels. */
 const FACE = join(import.meta.dirname, '../../demo/examples/emoji-64/a-crying-face.png');
 
+/** A picture of 24 x 16 pixels. */
+const WIDE = join(import.meta.dirname, '../goldens/exif/upright.png');
+
 const QUICK = { prompt: 'a panda', num_inference_steps: '4', guidance_scale: '1', seed: '7' };
 
 let studio: Studio;
@@ -145,8 +148,15 @@ describe('a mask', () => {
 
   test('is read from a file, and goes with its image', async () => {
     await page.click('#paint-mask');
+    const before = await painted();
+    await page.setInputFiles('#mask-file', WIDE);
+    await page
+      .locator('#mask-error', { hasText: 'upright.png is 24 × 16, another shape' })
+      .waitFor();
+    expect(await painted()).toEqual(before);
     await page.setInputFiles('#mask-file', FACE);
     await page.locator('#mask-share', { hasText: '%' }).waitFor();
+    expect(await page.isHidden('#mask-error')).toBe(true);
     // White around the face is painted, its dark mouth is not.
     await expect.poll(painted).toContain(0);
     expect(await painted()).not.toContain(43 * 64 + 29);
@@ -156,6 +166,17 @@ describe('a mask', () => {
     await page.click('#remove-image');
     expect(await page.isHidden('#paint-mask')).toBe(true);
   });
+});
+
+test('a picture that keeps the size of its start image is shown in its shape', async () => {
+  await page.setInputFiles('#file', WIDE);
+  await page.locator('#chosen-size', { hasText: '24 × 16' }).waitFor();
+  await page.selectOption('#fit', 'keep');
+  await draw(page, QUICK);
+  const shown = await page.locator('.frame').first().boundingBox();
+  expect((shown?.width ?? 0) / (shown?.height ?? 1)).toBeCloseTo(1.5, 1);
+  expect((await pixels(page)).length).toBe(24 * 16 * 4);
+  await page.click('#remove-image');
 });
 
 test('a mask is painted with a finger, on a phone', async () => {
@@ -215,6 +236,10 @@ describe('a ControlNet', () => {
     await page.setInputFiles('#control-file', notes);
     await page.locator('#control_image-error', { hasText: 'is not an image' }).waitFor();
     expect(await page.isHidden('#hint-picture')).toBe(true);
+    await page.click('#draw');
+    await page.locator('#status', { hasText: 'refused' }).waitFor({ state: 'attached' });
+    expect(await page.textContent('#control_image-error')).toMatch(/^The control image field/);
+    expect(await page.isHidden('#alert')).toBe(true);
     await page.locator('.use-control').first().click();
     await page.locator('#hint-picture:not([hidden])').waitFor();
     expect(await page.isHidden('#control_image-error')).toBe(true);

@@ -204,6 +204,16 @@ describe('the page on wasm', () => {
   });
 });
 
+test('its headers stand in "304 Not Modified", too, by which WebKit judges the script of a worker', async () => {
+  const { headers } = await fetch(studio.url);
+  const again = await fetch(studio.url, {
+    headers: { 'If-None-Match': headers.get('etag') ?? '' },
+  });
+  expect(again.status).toBe(304);
+  expect(again.headers.get('cross-origin-embedder-policy')).toBe('require-corp');
+  expect(again.headers.get('content-security-policy')).toContain('script-src');
+});
+
 describe('the page’s layout', () => {
   test('fits a phone, empty and with pictures', async () => {
     const page = await openPage(studio, WASM, {

@@ -41,7 +41,7 @@ describe('the source tree', () => {
     expect(importers.filter((path) => !/\/node-[^/]*$/.test(path))).toEqual([]);
   });
 
-  test('disposes of nothing by `using`, which builds for Safari 26 fail at, since it has no Symbol.dispose', () => {
+  test('disposes of nothing by `using`, at which builds fail where there is no Symbol.dispose, as in WebKit 2.50', () => {
     const users = sourceFiles(['src', 'workers', 'demo']).filter((path) =>
       /^\s*(?:await )?using \w+ =|\bSymbol\.(?:d|asyncD)ispose\b/m.test(readFileSync(path, 'utf8')),
     );

@@ -131,10 +131,15 @@ export function upscale(): Reads<1 | 2 | 3> {
 export function webhook(): Reads<string | null> {
   return v.pipe(
     v.unknown(),
-    v.transform((value) => (value === false ? '0' : value)),
-    id(),
-    v.transform((address) => (address === '0' ? null : address)),
+    v.transform((value) => (toFlag(value) === false ? null : value)),
+    v.nullable(
+      v.pipe(id(), v.check(isWebAddress, 'must be an http or https address, or 0 for none.')),
+    ),
   );
+}
+
+function isWebAddress(text: string): boolean {
+  return /^https?:/i.test(text) && URL.canParse(text);
 }
 
 /** What the client calls this request: echoed as it is. */
@@ -188,7 +193,8 @@ export function toFlag(value: unknown): boolean | undefined {
   return Object.hasOwn(FLAG_SPELLINGS, spelling) ? FLAG_SPELLINGS[spelling] : undefined;
 }
 
-function toList(value: unknown): unknown {
+/** The entries of a list, given as text between commas, as an array or as one number; undefined for anything else. */
+export function toList(value: unknown): unknown {
   const items: unknown = typeof value === 'number' ? [value] : value;
   if (typeof items === 'string') return toList(items.split(','));
   if (!Array.isArray(items)) return undefined;

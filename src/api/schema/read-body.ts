@@ -6,7 +6,7 @@
 
 import * as v from 'valibot';
 import { fieldError, theField } from '../../util/field-error.ts';
-import { toNumber } from './coerce.ts';
+import { toList, toNumber } from './coerce.ts';
 import { ALIASES, FREE_TEXTS, SILENT_FIELDS } from './fields.ts';
 
 /** How fields of a body are found. */
@@ -75,14 +75,25 @@ function isBlank(name: string, value: unknown): boolean {
   return text === '' || (text === 'null' && !FREE_TEXTS.has(name));
 }
 
-/** What was brought into range: numbers that came out as others than they were sent. */
+/** What was brought into range: numbers, also in lists, that came out as others than they were sent. */
 function changes(given: ReadonlyMap<string, unknown>, output: Record<string, unknown>): string[] {
-  return [...given]
-    .map(([name, value]) => ({ name, sent: toNumber(value), used: output[name] }))
-    .filter(({ name, sent, used }) => {
-      return name !== 'seed' && typeof used === 'number' && sent !== undefined && sent !== used;
-    })
-    .map(({ name, sent, used }) => `${name} was changed from ${sent} to ${String(used)}.`);
+  return [...given].flatMap(([name, value]) => {
+    const used = output[name];
+    const pairs = Array.isArray(used)
+      ? used.map((item: unknown, i) => [listed(value)[i], item] as const)
+      : [[value, used] as const];
+    return pairs.flatMap(([from, to]) => {
+      const sent = toNumber(from);
+      const isChanged = typeof to === 'number' && sent !== undefined && sent !== to;
+      return isChanged && name !== 'seed' ? [`${name} was changed from ${sent} to ${to}.`] : [];
+    });
+  });
+}
+
+/** What was sent as a list that could be read. */
+function listed(value: unknown): readonly unknown[] {
+  const items = toList(value);
+  return Array.isArray(items) ? items : [];
 }
 
 /** Sentences by field: an issue of a list's element belongs to the list. */

@@ -101,7 +101,14 @@ function inpaintRequest(body: unknown, options: RequestOptions): Parsed<InpaintR
 function controlnetRequest(body: unknown, options: RequestOptions): Parsed<ControlnetRequest> {
   const given = fieldOptions(options);
   const entries = { ...commonFields(given), ...controlnetFields(given) };
-  const { fields, ...rest } = readBody(body, entries);
+  const { fields, ...read } = readBody(body, entries);
+  const rest = {
+    ...read,
+    warnings: [
+      ...read.warnings,
+      ...leftOver(fields, 'controlnet_model', ['controlnet_type', 'controlnet_conditioning_scale']),
+    ],
+  };
   const {
     controlnet_model: nets,
     controlnet_type: types,
@@ -137,7 +144,34 @@ function parsed<T extends GenerationRequest>(
   { support = {} }: RequestOptions,
 ): Parsed<T> {
   const applied = applyFeatures(request, { explicit, support });
-  return { request, drawn: applied.drawn, warnings: [...warnings, ...applied.warnings], explicit };
+  return {
+    request,
+    drawn: applied.drawn,
+    warnings: [
+      ...warnings,
+      ...leftOver(request, 'lora_model', ['lora_strength']),
+      ...applied.warnings,
+    ],
+    explicit,
+  };
+}
+
+/** Lists that go with another one by position: what is beyond its end says nothing. One entry is for all. */
+function leftOver(
+  fields: Readonly<Record<string, unknown>>,
+  of: string,
+  names: readonly string[],
+): string[] {
+  const most = Math.max(1, countOf(fields[of]));
+  return names
+    .filter((name) => countOf(fields[name]) > most)
+    .map((name) => {
+      return `${name} has ${countOf(fields[name])} entries, and ${of} ${countOf(fields[of])}: those left over were ignored.`;
+    });
+}
+
+function countOf(list: unknown): number {
+  return Array.isArray(list) ? list.length : 0;
 }
 
 function fieldOptions({ version = 'v4', limits }: RequestOptions) {

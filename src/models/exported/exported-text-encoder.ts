@@ -67,6 +67,7 @@ export class ExportedTextEncoder implements TextNetwork {
     this.config = {
       vocabulary: config.number('vocab_size', 49408),
       width: (state && fixedDim(state, 2)) ?? config.number('hidden_size', 768),
+      layers: config.number('num_hidden_layers', 12),
       hasProjection: this.#projected !== undefined,
     };
     const batch = fixedDim(ids, 0) ?? symbol('B');

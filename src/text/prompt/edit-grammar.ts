@@ -62,7 +62,7 @@ function checkDepth(text: LocatedText): void {
     const { start, end } = text.locate(i, i + 1);
     throw new EngineError(
       'invalid-argument',
-      `the prompt's brackets are nested more than ${MAX_DEPTH} deep at position ${start}`,
+      `brackets are nested more than ${MAX_DEPTH} deep at position ${start} of the prompt`,
       { detail: { start, end } },
     );
   }

@@ -67,7 +67,7 @@ function loraArguments(
   const fail = (reason: string): EngineError =>
     new EngineError(
       'invalid-argument',
-      `the prompt's ${whole} at position ${range.start} ${reason}; write <lora:name> or <lora:name:0.8>`,
+      `${whole} at position ${range.start} of the prompt ${reason}; write <lora:name> or <lora:name:0.8>`,
       { detail: { ...range } },
     );
   const [name = '', ...rest] = args.split(':').map((arg) => arg.trim());

@@ -282,7 +282,7 @@ function patch(
     const has = entry === undefined ? 'has none' : `has one of [${entry.shape.join(', ')}]`;
     throw new EngineError(
       'weights-mismatch',
-      `${file} is for another family of models: ${module.name} changes a ${kind} of ${sizeText(recipe)}, and ${checkpoint.id} ${has} as ${tensor}`,
+      `the LoRA ${file} is for another family of models: ${module.name} changes a ${kind} of ${sizeText(recipe)}, and ${checkpoint.id} ${has} as ${tensor}`,
       { detail: { ...detail, tensor } },
     );
   }
@@ -326,7 +326,7 @@ function magnitudeOf(
   if (count === (isOnInput ? inputs : rows)) return { entry, isOnInput };
   throw new EngineError(
     'weights-mismatch',
-    `${file} is for another family of models: ${name} has ${count} magnitudes for a weight of ${rows} rows and ${inputs} inputs`,
+    `the LoRA ${file} is for another family of models: ${name} has ${count} magnitudes for a weight of ${rows} rows and ${inputs} inputs`,
     { detail: { name: file, module: name } },
   );
 }

@@ -84,7 +84,12 @@ describe('a webhook and a track_id', () => {
     [0, null],
     ['null', null],
     [false, null],
+    ['no', null],
   ])('webhook %j is %j', (sent, used) => expect(readAs('webhook', sent)).toBe(used));
+
+  test.each(['not an address', 'ftp://example.com/hook', 'http://'])('no webhook is %j', (sent) => {
+    expect(() => readAs('webhook', sent)).toThrow('must be an http or https address');
+  });
 
   test.each(['abc', ' a b ', 7, '0'])('track_id %j stays as it is', (value) => {
     expect(readAs('track_id', value)).toBe(value);

@@ -26,6 +26,15 @@ describe('a request that names things of another family than the model', () => {
   });
 
   it.each([
+    ['prompt', 'x <lora:ink-sketch:much>', /^The prompt field: .*position 2 .*no number/],
+    ['negative_prompt', 'x <lora::1>', /^The negative prompt field: .*position 2 .*no name/],
+    ['negative_prompt', '('.repeat(101), /^The negative prompt field: .*more than 100 deep/],
+  ])('is told by the field where %s says %j', async (field, text, message) => {
+    const reply = await client.textToImage({ ...body, [field]: text });
+    expect(reply).toMatchObject({ message: { [field]: [expect.stringMatching(message)] } });
+  });
+
+  it.each([
     ['TAESD for SD 2, whose latents are those of SD 1', { vae: 'taesd', model_id: 'sd-turbo' }],
     ['a LoRA for its own', { lora_model: 'lcm-lora-sdxl', model_id: 'sdxl-turbo' }],
   ])('is not refused: %s', async (_, fields) => {

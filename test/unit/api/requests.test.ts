@@ -42,6 +42,31 @@ describe('other names', () => {
     );
   });
 
+  test('of a list are told when they are out of range, or more than what they go with', () => {
+    const lora_model = 'a,b';
+    expect(warningsOf({ lora_model, lora_strength: '9,0.5' })).toEqual([
+      'lora_strength was changed from 9 to 5.',
+    ]);
+    expect(warningsOf({ lora_model, lora_strength: [1, 2, 3] })).toEqual([
+      'lora_strength has 3 entries, and lora_model 2: those left over were ignored.',
+    ]);
+    expect(warningsOf({ lora_model, lora_strength: 0.5 })).toEqual([]);
+    expect(warningsOf({ lora_strength: '1' })).toEqual([]);
+    const { warnings } = generationRequest('controlnet', {
+      prompt: 'x',
+      init_image,
+      safety_checker: 'no',
+      controlnet_model: 'canny',
+      controlnet_type: 'canny,depth',
+      controlnet_conditioning_scale: [1, -1, 0.5],
+    });
+    expect(warnings.filter((text) => text.startsWith('controlnet'))).toEqual([
+      'controlnet_conditioning_scale was changed from -1 to 0.',
+      'controlnet_type has 2 entries, and controlnet_model 1: those left over were ignored.',
+      'controlnet_conditioning_scale has 3 entries, and controlnet_model 1: those left over were ignored.',
+    ]);
+  });
+
   test('yield to documented ones that are there, empty ones excepted', () => {
     const { request } = text2imgRequest({ prompt: 'x', model_id: 'a', model: 'b', steps: 5 });
     expect(request).toMatchObject({ model_id: 'a', num_inference_steps: 5 });

@@ -141,9 +141,12 @@ describe('an address', () => {
   });
 
   test('of a page is no image', async () => {
-    expect(await complaint(() => read(async () => new Response('<!doctype html>')))).toContain(
-      'is not an image',
+    const page = { headers: { 'content-type': 'text/html' } };
+    const said = await complaint(() => read(async () => new Response('<!doctype html>', page)));
+    expect(said).toContain(
+      'Unable to fetch image from provided URL: what it leads to is not an image',
     );
+    expect(said).toContain('but text/html');
   });
 
   test("keeps the signal's own reason", async () => {

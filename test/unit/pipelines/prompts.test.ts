@@ -117,6 +117,17 @@ describe('a prompt', () => {
     expect(relativeError({ computed: half, expected: first })).toBeLessThan(1e-5);
   });
 
+  test('is not read by fewer layers than there are', async () => {
+    const layers = model.texts[0].encoder.config.layers;
+    await expect(drawn('a cat', { clipSkip: layers + 1 })).rejects.toMatchObject({
+      code: 'invalid-argument',
+      message: expect.stringContaining(
+        `from 0 to ${layers} (clip_skip from 1 to ${layers + 1}), got ${layers + 1}`,
+      ) as string,
+    });
+    expect((await drawn('a cat', { clipSkip: layers })).dims).toEqual([1, 4, 8, 8]);
+  });
+
   test('that asks for an unknown LoRA is refused with the position', async () => {
     await expect(drawn('a <lora:ink:1> cat')).rejects.toMatchObject({
       code: 'invalid-argument',

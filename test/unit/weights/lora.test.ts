@@ -274,7 +274,7 @@ describe('what does not fit', () => {
       'of another family by its sizes',
       { [`${module}.lora_down.weight`]: [2, 768], [`${module}.lora_up.weight`]: [320, 2] },
       'weights-mismatch',
-      `x.safetensors is for another family of models: ${module} changes a weight of [320, 768], and tiny-sd15/unet has one of [16, 32]`,
+      `the LoRA x.safetensors is for another family of models: ${module} changes a weight of [320, 768], and tiny-sd15/unet has one of [16, 32]`,
     ],
     [
       'of another kind by its names',

@@ -110,8 +110,8 @@ describe('mentions of LoRAs', () => {
   });
 
   test.each([
-    ['a <lora:x:strong>', 'at position 2 has the strength "strong"'],
-    ['<lora: :1>', 'at position 0 has no name'],
+    ['a <lora:x:strong>', 'at position 2 of the prompt has the strength "strong"'],
+    ['<lora: :1>', 'at position 0 of the prompt has no name'],
     ['😀<lora:x:1e3>', 'at position 2'],
     ['<lora:x:1:>', 'has the strength ""'],
   ])('that make no sense are errors with a position: %s', (prompt, message) => {
