@@ -138,8 +138,8 @@ export function webhook(): Reads<string | null> {
   );
 }
 
-function isWebAddress(text: string): boolean {
-  return /^https?:/i.test(text) && URL.canParse(text);
+function isWebAddress(address: string): boolean {
+  return /^https?:/i.test(address) && URL.canParse(address);
 }
 
 /** What the client calls this request: echoed as it is. */
