@@ -1,11 +1,17 @@
 /**
  * `npm run bench -- upscalers --backend wasm`: what Real-ESRGAN's networks of full size cost: the tiles and the memory that are
- * planned for a picture, the time of a tile on wasm, and how far the edge of a tile is seen. Weights come from a formula.
+ * planned for a picture, the time of a tile on wasm, and how far the edge of a tile is seen. Weights come from a formula, but for those of the upscaler that is part of the package.
  */
 
+import { readFile } from 'node:fs/promises';
 import process from 'node:process';
 
+import { croppedPicture } from '../src/image/mask.ts';
+import { planesFromPicture } from '../src/image/picture.ts';
+import { decodePng } from '../src/image/png-decoder.ts';
 import { FootprintPlanner } from '../src/models/footprint.ts';
+import { shippedManifest } from '../src/models/manifest.ts';
+import { openUpscaler } from '../src/models/open-adjunct.ts';
 import { Upscaler } from '../src/models/upscaler.ts';
 import { upscalerScale, type UpscalerConfig } from '../src/networks/upscaler-config.ts';
 import { upscalerGraph } from '../src/networks/upscaler.ts';
@@ -92,12 +98,23 @@ async function secondsOf(upscaler: Upscaler, edge: number): Promise<number> {
   return (performance.now() - began) / 1000;
 }
 
+/** The middle of a picture that the embedded model drew, enlarged once: edges as drawings have them. */
+async function drawnImage(upscaler: Upscaler): Promise<HostTensor> {
+  const folder = new URL('../demo/examples/emoji-64/', import.meta.url);
+  const drawn = await decodePng(await readFile(new URL('a-crying-face.png', folder)));
+  const box = { left: 20, top: 60, right: 180, bottom: 108 };
+  const middle = croppedPicture(await upscaler.enlarge(drawn), box);
+  const planes = planesFromPicture(middle).map((value) => (value + 1) / 2);
+  return hostTensor(planes, [1, 3, middle.height, middle.width]);
+}
+
 /** Largest difference, in 255ths of the picture's range, that is left where so many pixels are thrown away at a cut. */
-async function seams(upscaler: Upscaler): Promise<string[]> {
-  const [height, width, cut] = [32, 96, 48];
+async function seams(upscaler: Upscaler, picture: HostTensor): Promise<string[]> {
   const { scale } = upscaler;
-  const whole = await upscaler.run(image(height, width));
-  const part = await upscaler.run(leftOf(image(height, width), cut));
+  const [, , , width = 1] = picture.dims;
+  const cut = Math.round(width * 0.6);
+  const whole = await upscaler.run(picture);
+  const part = await upscaler.run(leftOf(picture, cut));
   const [, , high = 1, wide = 1] = part.dims;
   const sorted = whole.data.toSorted();
   const range = (sorted.at(-1) ?? 0) - (sorted[0] ?? 0);
@@ -130,9 +147,15 @@ async function measure(runtime: Runtime, edge: number): Promise<void> {
       seconds.toFixed(1),
       (seconds / first).toFixed(1),
     ]);
-    edges.push([name, ...(await seams(upscaler))]);
+    edges.push([name, ...(await seams(upscaler, image(32, 96)))]);
     await runtime.releaseCheckpoint(upscaler.stage.checkpoint.id);
   }
+  const entry = shippedManifest().adjuncts?.find(({ source, kind }) => {
+    return kind === 'upscaler' && source.kind === 'embedded';
+  });
+  if (entry === undefined) throw new Error('no upscaler is part of the package');
+  const trained = new Upscaler(runtime, await openUpscaler(entry, {}));
+  edges.push([`${entry.id}, trained`, ...(await seams(trained, await drawnImage(trained)))]);
   console.log(markdownTable(['network', 'tile', 'seconds', 'ratio'], times));
   console.log(markdownTable(['margin', ...MARGINS.map(String)], edges));
 }
