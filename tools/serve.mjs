@@ -33,8 +33,13 @@ const server = spawn(process.execPath, [...flags, 'tools/serve.ts', ...args], {
   stdio: 'inherit',
   env: { ...process.env, ...software },
 });
+let isEnding = false;
 // Ctrl+C reaches both anyway; a signal to this process alone is passed on.
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
-  process.on(signal, () => server.kill(signal));
+  process.on(signal, () => {
+    isEnding = true;
+    server.kill(signal);
+  });
 }
-server.on('exit', (code) => process.exit(code ?? 1));
+// One that was told to end may end by the signal itself, without a code.
+server.on('exit', (code) => process.exit(code ?? (isEnding ? 0 : 1)));

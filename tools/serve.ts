@@ -98,10 +98,9 @@ async function main(): Promise<void> {
     serving
       .close()
       .then(() => artist.restart())
-      .then(
-        () => process.exit(0),
-        () => process.exit(1),
-      );
+      // What cannot be let go of goes with the process.
+      .catch((error: unknown) => log(`While ending: ${String(error)}`))
+      .finally(() => process.exit(0));
   };
   process.once('SIGINT', end);
   process.once('SIGTERM', end);

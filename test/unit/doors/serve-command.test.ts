@@ -93,7 +93,8 @@ test('answers while it draws, and ends when it is told to', async () => {
     .toMatchObject({ status: 'ok', queue_num: 1 });
   const ended = new Promise((resolve) => server.once('exit', resolve));
   server.kill('SIGTERM');
-  expect(await ended).toBe(0);
+  // What it said tells why it ended otherwise.
+  expect({ code: await ended, said }).toMatchObject({ code: 0 });
   expect(await fate).toBe('lost');
 });
 
