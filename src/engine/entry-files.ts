@@ -110,7 +110,7 @@ export class EntryFiles {
     if (place === undefined) return;
     const isShared = others.some((other) => placeOf(other) === place);
     if (isShared) return;
-    const files = (await this.#list()).filter(({ path }) => isIn(place, path));
+    const files = await this.#filesIn(place);
     if (files.length === 0) return;
     const store = await this.#open();
     for (const { path } of files) await store.delete(path);
@@ -124,9 +124,7 @@ export class EntryFiles {
     const { signal, onProgress } = options;
     const place = placeOf(named);
     if (place === undefined) return true;
-    const files = (await this.#list()).filter(
-      ({ path, state }) => isIn(place, path) && state !== 'part',
-    );
+    const files = (await this.#filesIn(place)).filter(({ state }) => state !== 'part');
     if (files.length === 0) return false;
     const store = await this.#open();
     const meter = new EntryMeter(onProgress);
@@ -208,6 +206,11 @@ export class EntryFiles {
     }
   }
 
+  /** Those of an entry's place. */
+  async #filesIn(place: string): Promise<readonly Stored[]> {
+    return (await this.#list()).filter(({ path }) => isIn(place, path));
+  }
+
   async #describe(named: KindedEntry, all: readonly Stored[]): Promise<StoredEntry> {
     const { kind, entry } = named;
     const { id, source, downloadBytes } = entry;
@@ -268,7 +271,7 @@ export class EntryFiles {
     const { source } = named.entry;
     const place = placeOf(named);
     if (source.kind !== 'hub' || place === undefined) return [];
-    const files = (await this.#list()).filter(({ path }) => isIn(place, path));
+    const files = await this.#filesIn(place);
     if (await this.#opens(named, files)) return [];
     const listed = await store.listHub(repositoryOf(source), { signal });
     const { paths } = neededFiles(listed.map(({ path }) => path));

@@ -7,7 +7,7 @@
 
 import { EngineError } from '../errors.ts';
 import { blankPicture, type Picture } from '../image/picture.ts';
-import { upscalerScale, type UpscalerConfig } from '../networks/upscaler-config.ts';
+import { upscalerScale, upscalerUnit, type UpscalerConfig } from '../networks/upscaler-config.ts';
 import { upscalerGraph } from '../networks/upscaler.ts';
 import type { Violation } from '../runtime/plan.ts';
 import type { Runtime, StageRunOptions } from '../runtime/runtime.ts';
@@ -63,7 +63,7 @@ export class Upscaler {
   constructor(runtime: Runtime, { config, checkpoint }: UpscalerPart) {
     this.config = config;
     this.scale = upscalerScale(config);
-    this.#unit = config.kind === 'rrdb' ? config.unshuffle : 1;
+    this.#unit = upscalerUnit(config);
     this.#runtime = runtime;
     this.stage = new Stage({
       name: 'upscaler',

@@ -43,6 +43,11 @@ export function upscalerScale(config: UpscalerConfig): number {
   return config.kind === 'compact' ? config.scale : RRDB_FACTOR / config.unshuffle;
 }
 
+/** Edge in pixels of the picture for each pixel that the convolutions see. */
+export function upscalerUnit(config: UpscalerConfig): number {
+  return config.kind === 'rrdb' ? config.unshuffle : 1;
+}
+
 /** Whether the names are those of an upscaler. */
 export function isUpscaler({ tensors }: Pick<Checkpoint, 'tensors'>): boolean {
   const isRrdb = tensors.has('conv_first.weight') && tensors.has('body.0.rdb1.conv1.weight');

@@ -13,6 +13,7 @@ import type { Checkpoint } from '../weights/checkpoint.ts';
 import { buildGraph, openSizes, type NetworkOptions } from './network.ts';
 import {
   COLOURS,
+  upscalerUnit,
   type CompactConfig,
   type RrdbConfig,
   type UpscalerConfig,
@@ -34,7 +35,7 @@ export function upscalerGraph(
 ): GraphModule {
   return buildGraph('upscaler', checkpoint, options, (ops, w) => {
     const { batch, height, width } = openSizes();
-    const unit = config.kind === 'rrdb' ? config.unshuffle : 1;
+    const unit = upscalerUnit(config);
     const image = ops.imageInput('image', {
       batch,
       height: times(height, unit),
