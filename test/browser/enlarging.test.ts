@@ -7,10 +7,11 @@ import { afterAll, describe, expect, test } from 'vitest';
 
 import { decodePng } from '../../src/image/png-decoder.ts';
 import { encodePng } from '../../src/image/png.ts';
-import { blankPicture, type Picture } from '../../src/image/picture.ts';
+import type { Picture } from '../../src/image/picture.ts';
 import { createClient, shippedManifest } from '../../src/index.ts';
 import { openGolden } from '../../tools/goldens/golden-file.ts';
 import { fetchFile } from '../support/browser.ts';
+import { goldenPicture } from '../support/golden-picture.ts';
 
 const shipped = shippedManifest();
 // Another address each time: what one run keeps is not there for the next.
@@ -76,16 +77,7 @@ describe('a drawing', () => {
 describe('super_resolution', () => {
   test('gives the picture that spandrel gives', async () => {
     const golden = await openGolden((name) => fetchFile(`test/goldens/${name}`), 'upscalers');
-    const pictureOf = (part: string): Picture => {
-      const { shape, data } = golden.float32(`compact.pth/20x24/${part}`);
-      const [, , height = 0, width = 0] = shape;
-      const picture = blankPicture(width, height, 3);
-      for (let i = 0; i < picture.data.length; i++) {
-        const value = data[(i % 3) * width * height + Math.floor(i / 3)]!;
-        picture.data[i] = Math.round(Math.min(1, Math.max(0, value)) * 255);
-      }
-      return picture;
-    };
+    const pictureOf = (part: string): Picture => goldenPicture(golden, `compact.pth/20x24/${part}`);
     const png = await encodePng(pictureOf('in'));
     const image = `data:image/png;base64,${btoa(String.fromCharCode(...png))}`;
 

@@ -18,6 +18,7 @@ import {
   type ModelEntry,
 } from '../../../src/models/manifest.ts';
 import { openGolden } from '../../../tools/goldens/golden-file.ts';
+import { goldenPicture } from '../../support/golden-picture.ts';
 import { GOLDENS, readGolden } from '../../support/goldens.ts';
 
 let engine: Engine;
@@ -40,16 +41,8 @@ async function goldenPictures(
   file = 'upscalers',
 ): Promise<{ picture: Picture; expected: Picture }> {
   const golden = await openGolden(readGolden, file);
-  const pictureOf = (part: string): Picture => {
-    const { shape, data } = golden.float32(name === '' ? part : `${name}/${part}`);
-    const [, , height = 0, width = 0] = shape;
-    const picture = blankPicture(width, height, 3);
-    for (let i = 0; i < picture.data.length; i++) {
-      const value = data[(i % 3) * width * height + Math.floor(i / 3)]!;
-      picture.data[i] = Math.round(Math.min(1, Math.max(0, value)) * 255);
-    }
-    return picture;
-  };
+  const pictureOf = (part: string): Picture =>
+    goldenPicture(golden, name === '' ? part : `${name}/${part}`);
   return { picture: pictureOf('in'), expected: pictureOf('out') };
 }
 

@@ -5,11 +5,12 @@
  */
 
 import { expect, test } from 'vitest';
-import type { Backend, RunTensor } from '../../../src/runtime/backend.ts';
+import type { Backend } from '../../../src/runtime/backend.ts';
 import { deviceLost } from '../../../src/runtime/gpu/device.ts';
 import { Runtime, type RuntimeHost } from '../../../src/runtime/runtime.ts';
 import { Stage } from '../../../src/runtime/stage.ts';
 import { describedCheckpoint, describedComponent } from '../../support/described-checkpoint.ts';
+import { WIDE_UNET_INPUTS, zeros } from '../../support/wide-unet-inputs.ts';
 import { writeUNet } from '../networks/support.ts';
 
 const loss = deviceLost({ reason: 'unknown', message: 'gone' });
@@ -63,16 +64,6 @@ function smallDevices(goesWhile: 'loading' | 'running'): {
   return { host: start(), devices };
 }
 
-const zeros = (...dims: number[]): RunTensor => ({
-  dims,
-  data: new Float32Array(dims.reduce((product, dim) => product * dim, 1)),
-});
-const inputs = {
-  sample: zeros(1, 4, 8, 8),
-  time_proj: zeros(1, 320),
-  encoder_hidden_states: zeros(1, 77, 768),
-};
-
 function stageOf(id: string): Stage<null> {
   return new Stage({
     name: id,
@@ -86,7 +77,8 @@ test('a device that goes while weights are loaded is followed by one that holds 
   const { host, devices } = smallDevices('loading');
   const runtime = new Runtime(host);
   const [first, second] = [stageOf('first'), stageOf('second')];
-  for (const stage of [first, second, first, second]) await runtime.run(stage, null, inputs);
+  for (const stage of [first, second, first, second])
+    await runtime.run(stage, null, WIDE_UNET_INPUTS);
   // The second one came alone to the second device, and from then on each makes room for the other.
   expect(devices).toEqual([['first', 'second'], ['second']]);
 });
@@ -95,7 +87,7 @@ test('a device that goes while it computes may go for any reason: what the next 
   const { host, devices } = smallDevices('running');
   const runtime = new Runtime(host);
   for (const stage of [stageOf('first'), stageOf('second'), stageOf('first')])
-    await runtime.run(stage, null, inputs);
+    await runtime.run(stage, null, WIDE_UNET_INPUTS);
   expect(devices).toEqual([['first', 'second'], ['second', 'first'], ['first']]);
 });
 

@@ -11,6 +11,7 @@ import { Runtime, type RuntimeHost } from '../../../src/runtime/runtime.ts';
 import { Stage } from '../../../src/runtime/stage.ts';
 import type { FloatDtype } from '../../../src/tensor/dtype.ts';
 import { describedCheckpoint, describedComponent } from '../../support/described-checkpoint.ts';
+import { WIDE_UNET_INPUTS, zeros } from '../../support/wide-unet-inputs.ts';
 import { writeUNet } from '../networks/support.ts';
 
 type Respond = (dtype: FloatDtype) => RunTensor;
@@ -61,21 +62,12 @@ function stageOf(isSafeInHalf = true): Stage<null> {
   });
 }
 
-const zeros = (...dims: number[]): RunTensor => ({
-  dims,
-  data: new Float32Array(dims.reduce((product, dim) => product * dim, 1)),
-});
-const inputs = {
-  sample: zeros(1, 4, 8, 8),
-  time_proj: zeros(1, 320),
-  encoder_hidden_states: zeros(1, 77, 768),
-};
 const of = (value: number): RunTensor => ({ dims: [2], data: Float32Array.of(1, value) });
 
 describe('a stage whose f16 result', () => {
   test('is finite runs once', async () => {
     const { host, runs } = fakeHost(() => of(2));
-    const outputs = await new Runtime(host).run(stageOf(), null, inputs);
+    const outputs = await new Runtime(host).run(stageOf(), null, WIDE_UNET_INPUTS);
     expect(outputs['out_sample']).toEqual(of(2));
     expect(runs).toEqual(['float16']);
   });
@@ -86,8 +78,8 @@ describe('a stage whose f16 result', () => {
       const { host, runs } = fakeHost((dtype) => of(dtype === 'float16' ? bad : 3));
       const runtime = new Runtime(host);
       const stage = stageOf();
-      expect(await runtime.run(stage, null, inputs)).toEqual({ out_sample: of(3) });
-      expect(await runtime.run(stage, null, inputs)).toEqual({ out_sample: of(3) });
+      expect(await runtime.run(stage, null, WIDE_UNET_INPUTS)).toEqual({ out_sample: of(3) });
+      expect(await runtime.run(stage, null, WIDE_UNET_INPUTS)).toEqual({ out_sample: of(3) });
       expect(runs).toEqual(['float16', 'float32', 'float32']);
       expect(stage.dtypeFor('float16')).toBe('float32');
     },
@@ -96,8 +88,8 @@ describe('a stage whose f16 result', () => {
   test('is not finite is told apart from other stages', async () => {
     const { host, runs } = fakeHost((dtype) => of(dtype === 'float16' ? NaN : 3));
     const runtime = new Runtime(host);
-    await runtime.run(stageOf(), null, inputs);
-    await runtime.run(stageOf(), null, inputs);
+    await runtime.run(stageOf(), null, WIDE_UNET_INPUTS);
+    await runtime.run(stageOf(), null, WIDE_UNET_INPUTS);
     expect(runs).toEqual(['float16', 'float32', 'float16', 'float32']);
   });
 
@@ -109,7 +101,9 @@ describe('a stage whose f16 result', () => {
       if (dtype === 'float16') broken.add(tensor);
       return tensor;
     });
-    await new Runtime(host).run(stageOf(), null, inputs, { keepOnDevice: ['out_sample'] });
+    await new Runtime(host).run(stageOf(), null, WIDE_UNET_INPUTS, {
+      keepOnDevice: ['out_sample'],
+    });
     expect(runs).toEqual(['float16', 'float32']);
     expect(disposed).toEqual(['float16']);
   });
@@ -118,7 +112,7 @@ describe('a stage whose f16 result', () => {
 describe('a stage that gives NaN in f32, too', () => {
   test('is an error that names it', async () => {
     const { host, runs } = fakeHost(() => of(NaN));
-    await expect(new Runtime(host).run(stageOf(), null, inputs)).rejects.toMatchObject({
+    await expect(new Runtime(host).run(stageOf(), null, WIDE_UNET_INPUTS)).rejects.toMatchObject({
       name: 'EngineError',
       code: 'non-finite',
       message: expect.stringContaining('UNet') as string,
@@ -132,8 +126,8 @@ describe('a stage that gives NaN in f32, too', () => {
     const runtime = new Runtime(host);
     const stage = stageOf();
     const failing = { code: 'non-finite' };
-    await expect(runtime.run(stage, null, inputs)).rejects.toMatchObject(failing);
-    await expect(runtime.run(stage, null, inputs)).rejects.toMatchObject(failing);
+    await expect(runtime.run(stage, null, WIDE_UNET_INPUTS)).rejects.toMatchObject(failing);
+    await expect(runtime.run(stage, null, WIDE_UNET_INPUTS)).rejects.toMatchObject(failing);
     expect(runs).toEqual(['float16', 'float32', 'float32']);
   });
 });
@@ -141,14 +135,14 @@ describe('a stage that gives NaN in f32, too', () => {
 describe('a stage that is not safe in f16', () => {
   test('always runs in f32', async () => {
     const { host, runs } = fakeHost(() => of(1));
-    await new Runtime(host).run(stageOf(false), null, inputs);
+    await new Runtime(host).run(stageOf(false), null, WIDE_UNET_INPUTS);
     expect(runs).toEqual(['float32']);
   });
 
   test('runs in f16 where that is asked for, and is not repeated', async () => {
     const { host, runs } = fakeHost(() => of(Infinity));
     const runtime = new Runtime(host, { trustHalf: true });
-    await expect(runtime.run(stageOf(false), null, inputs)).rejects.toMatchObject({
+    await expect(runtime.run(stageOf(false), null, WIDE_UNET_INPUTS)).rejects.toMatchObject({
       code: 'non-finite',
       detail: { dtype: 'float16' },
     });
@@ -161,11 +155,11 @@ describe('graphs of a stage', () => {
     const { host, prepared } = fakeHost(() => of(1));
     const runtime = new Runtime(host);
     const stage = stageOf();
-    await runtime.run(stage, null, inputs);
-    await runtime.run(stage, null, { ...inputs, sample: zeros(1, 4, 16, 8) });
+    await runtime.run(stage, null, WIDE_UNET_INPUTS);
+    await runtime.run(stage, null, { ...WIDE_UNET_INPUTS, sample: zeros(1, 4, 16, 8) });
     expect(prepared[1]).toBe(prepared[0]);
     stage.rememberOverflow();
-    await runtime.run(stage, null, inputs);
+    await runtime.run(stage, null, WIDE_UNET_INPUTS);
     expect(prepared[2]).not.toBe(prepared[0]);
   });
 });
